@@ -252,7 +252,7 @@ dist: all broker $(if $(shell command -v $(CROSS)ld),arm64)
 	    if [ -f "$$file" ]; then install -m 755 "$$file" dist/; fi; \
 	done
 	@if [ -f $(OUT)/.arm64 ]; then for name in packetd launcher; do install -m 755 $(IMAGES)/arm64/$$name dist/$$name-arm64; done; fi
-	@install -m 755 deploy/qemu-monitor dist/ && install -m 644 deploy/packetd@.service deploy/tokenbroker.service deploy/evilman-home.service README.md dist/
+	@install -m 755 deploy/qemu-monitor deploy/cgroups dist/ && install -m 644 deploy/packetd@.service deploy/tokenbroker.service deploy/evilman-home.service README.md dist/
 	@cd dist && sha256sum -- * >SHA256SUMS && echo "dist     $$(wc -l <SHA256SUMS) files, and SHA256SUMS beside them"
 
 ## clean: removes all that was built

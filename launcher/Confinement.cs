@@ -20,8 +20,8 @@ internal static class Confinement
     private const uint MappingFlagsAt = Seccomp.ArgumentsAt + 3 * sizeof(ulong);
 
     // Places in the filter.
-    private const int Refusal = 22;
-    private const int Permission = 23;
+    private const int Refusal = 30;
+    private const int Permission = 31;
 
     /// <summary>
     /// Memory that can be mapped a second time (mremap(2) of no bytes), which a translator of code needs once it has
@@ -36,8 +36,9 @@ internal static class Confinement
     /// connection that lingers takes its time. Refuses io_uring, which does both past any filter. Refuses to leave the
     /// session and the process group, by which packetd ends a machine. Refuses memory that the limit of it does not
     /// count: mappings that are shared, but for <see cref="CodeMapping"/>, or grow downwards, files without a name,
-    /// System V's and POSIX's queues and segments, which also outlive their makers. False when it cannot, and that has
-    /// been said.
+    /// System V's and POSIX's queues and segments, which also outlive their makers. Refuses to change modes and owners
+    /// of files, by which it would get at the limits of its own control group (<see cref="ControlGroup"/>). False when
+    /// it cannot, and that has been said.
     /// </summary>
     public static bool Enter()
     {
@@ -58,13 +59,21 @@ internal static class Confinement
             Refuse(12, SystemCall.SemGet),
             Refuse(13, SystemCall.MsgGet),
             Refuse(14, SystemCall.MqOpen),
-            JumpUnlessEqual(15, 19, (uint)SystemCall.Mmap),
+            Refuse(15, SystemCall.ChMod),
+            Refuse(16, SystemCall.FChMod),
+            Refuse(17, SystemCall.FChModAt),
+            Refuse(18, SystemCall.FChModAt2),
+            Refuse(19, SystemCall.ChOwn),
+            Refuse(20, SystemCall.FChOwn),
+            Refuse(21, SystemCall.LChOwn),
+            Refuse(22, SystemCall.FChOwnAt),
+            JumpUnlessEqual(23, 27, (uint)SystemCall.Mmap),
             new(LoadWord, MappingFlagsAt),
-            Jump(JumpIfEqual, 17, Permission, CodeMapping),
-            new(JumpIfSet, Refusal - 19, Permission - 19, MAP_SHARED | MAP_GROWSDOWN),
-            JumpUnlessEqual(19, Permission, (uint)SystemCall.Socket),
+            Jump(JumpIfEqual, 25, Permission, CodeMapping),
+            new(JumpIfSet, Refusal - 27, Permission - 27, MAP_SHARED | MAP_GROWSDOWN),
+            JumpUnlessEqual(27, Permission, (uint)SystemCall.Socket),
             new(LoadWord, Seccomp.ArgumentsAt),
-            Jump(JumpIfEqual, 21, Permission, AF_UNIX),
+            Jump(JumpIfEqual, 29, Permission, AF_UNIX),
             new(Return, NotPermitted),
             new(Return, SECCOMP_RET_ALLOW),
         };

@@ -9,21 +9,36 @@ internal unsafe struct Options
     /// <summary>Seconds, 1 to 1,000,000.</summary>
     public uint TokenCpu;
 
+    /// <summary>Of a processor, 1 to 6400, where the token says a whole one.</summary>
+    public uint CpuMax;
+
+    /// <summary>What a monitor may have beside its guest's memory, in MiB, 1 to 1024: of its control group.</summary>
+    public uint MonitorMemory;
+
+    /// <summary>The folder of the machines' control groups, or null.</summary>
+    public byte* Groups;
+
     public byte* Monitor;
     public byte* Firmware;
 
     public static ReadOnlySpan<byte> Help =>
         """
-        Usage: launcher [--token-cpu SECONDS] MONITOR FIRMWARE
+        Usage: launcher [OPTIONS] MONITOR FIRMWARE
         What packetd runs for a machine: reads the boot token from descriptor 4, sets the limits of what it pays for,
         and becomes MONITOR with the options that the token says. Descriptor 3 and what follows on 4 are the monitor's.
 
           --token-cpu SECONDS   CPU time that one token pays for, 1 to 1000000 (3600); a machine that has used up its
                                 tokens' ends
+          --cgroup PATH         the machine runs in the control group PATH/machine-UID, which holds all its processes
+                                together to the memory and the processor of its token; cgroups prepares PATH, which is
+                                absolute, has at most 160 bytes, and is no link
+          --cpu-max PERCENT     of a processor, what --cgroup lets a machine take whose token says a whole one, 1 to
+                                6400 (100); another share is held as the token says it
+          --monitor-memory MIB  what --cgroup lets a monitor have beside its guest's memory, 1 to 1024 (256)
 
         MONITOR is the path of a program that emulates a machine, FIRMWARE what each machine starts with.
-        Exit codes: those of MONITOR, and 1 bad arguments, 4 no token, a limit that cannot be set or a MONITOR that
-        cannot be run.
+        Exit codes: those of MONITOR, and 1 bad arguments, 4 no token, a limit that cannot be set, a control group
+        that cannot be entered or a MONITOR that cannot be run.
 
         """u8;
 
@@ -32,15 +47,34 @@ internal unsafe struct Options
     {
         options = default;
         options.TokenCpu = 3600;
+        options.CpuMax = 100;
+        options.MonitorMemory = 256;
         int at = 1;
         for (; at < count && *arguments[at] == '-'; at += 2)
         {
             ReadOnlySpan<byte> name = At(arguments[at]);
-            if (!name.SequenceEqual("--token-cpu"u8))
+            bool isTokenCpu = name.SequenceEqual("--token-cpu"u8);
+            bool isCpuMax = name.SequenceEqual("--cpu-max"u8);
+            bool isMonitorMemory = name.SequenceEqual("--monitor-memory"u8);
+            if (!isTokenCpu && !isCpuMax && !isMonitorMemory && !name.SequenceEqual("--cgroup"u8))
                 return Wrong(name, " is not an option; --help lists them"u8);
             if (at + 1 == count)
                 return Wrong(name, " needs a value"u8);
-            if (!TryParse(At(arguments[at + 1]), 1_000_000, out options.TokenCpu))
+            ReadOnlySpan<byte> value = At(arguments[at + 1]);
+            bool isGood;
+            if (isTokenCpu)
+                isGood = TryParse(value, 1_000_000, out options.TokenCpu);
+            else if (isCpuMax)
+                isGood = TryParse(value, 6400, out options.CpuMax);
+            else if (isMonitorMemory)
+                isGood = TryParse(value, 1024, out options.MonitorMemory);
+            else
+            {
+                // A slash at the end would have a link followed.
+                isGood = value.Length is > 1 and <= ControlGroup.LongestPath && value[0] == '/' && value[^1] != '/';
+                options.Groups = arguments[at + 1];
+            }
+            if (!isGood)
                 return Wrong(name, " is not of the form and in the range that --help tells"u8);
         }
         if (count - at < 2)

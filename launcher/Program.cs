@@ -8,7 +8,7 @@ using static System.Linux.Uapi;
 namespace Launcher;
 
 /// <summary>
-/// <c>launcher [--token-cpu SECONDS] MONITOR FIRMWARE</c>: a machine's process between packetd and the monitor
+/// <c>launcher [OPTIONS] MONITOR FIRMWARE</c>: a machine's process between packetd and the monitor
 /// (docs/architecture.md, "A machine's process" and "The monitor"). It has the machine's user and descriptors, and no
 /// rights beyond them.
 /// </summary>
@@ -41,8 +41,12 @@ internal static class Program
             || !MonitorArguments.TryMake(token, in options, texts, vector))
             return Failure.Say(
                 Failure.NotStarted, "what descriptor 4 gives is not a boot token with its machine key"u8, ""u8);
-        if (!KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size))
+        // Nobody else may have this user when the group's files are open for it, nor be in the group.
+        ControlGroup group = new(stackalloc byte[ControlGroup.PathSize]);
+        if ((options.Groups != null && !group.TryEmpty(in options))
             || !SoleUser.Await()
+            || (options.Groups != null && !group.TryEnter(token, in options))
+            || !KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size))
             || !Limits.Set(token, options.TokenCpu)
             || !Confinement.Enter()
             || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren()))

@@ -10,6 +10,10 @@ internal enum SystemCall : ushort
     Dup3 = 24,
     Fcntl = 25,
     Ioctl = 29,
+    FChMod = 52,
+    FChModAt = 53,
+    FChOwnAt = 54,
+    FChOwn = 55,
     OpenAt = 56,
     Close = 57,
     Pipe2 = 59,
@@ -62,8 +66,12 @@ internal enum SystemCall : ushort
     Clone3 = 435,
     CloseRange = 436,
     MemfdSecret = 447,
+    FChModAt2 = 452,
 
     // There are no such calls here: numbers that none has.
+    ChMod = 0xFFFB,
+    ChOwn = 0xFFFC,
+    LChOwn = 0xFFFD,
     Fork = 0xFFFE,
     VFork = 0xFFFF,
 }
@@ -75,4 +83,8 @@ internal static class Architecture
     /// AUDIT_ARCH_AARCH64 (linux/audit.h): what struct seccomp_data says of calls by the numbers above.
     /// </summary>
     public const uint Audit = 0xC00000B7;
+
+    // asm/fcntl.h, with the flags that differ.
+    public const int O_DIRECTORY = 0x4000;
+    public const int O_NOFOLLOW = 0x8000;
 }

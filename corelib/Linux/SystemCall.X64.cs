@@ -38,6 +38,11 @@ internal enum SystemCall : ushort
     SemGet = 64,
     MsgGet = 68,
     Fcntl = 72,
+    ChMod = 90,
+    FChMod = 91,
+    ChOwn = 92,
+    FChOwn = 93,
+    LChOwn = 94,
     GetUid = 102,
     SetPgid = 109,
     GetPpid = 110,
@@ -52,6 +57,8 @@ internal enum SystemCall : ushort
     MqOpen = 240,
     WaitId = 247,
     OpenAt = 257,
+    FChOwnAt = 260,
+    FChModAt = 268,
     Ppoll = 271,
     Accept4 = 288,
     Dup3 = 292,
@@ -64,6 +71,7 @@ internal enum SystemCall : ushort
     Clone3 = 435,
     CloseRange = 436,
     MemfdSecret = 447,
+    FChModAt2 = 452,
 }
 
 /// <summary>What else differs by architecture.</summary>
@@ -73,4 +81,8 @@ internal static class Architecture
     /// AUDIT_ARCH_X86_64 (linux/audit.h): what struct seccomp_data says of calls by the numbers above.
     /// </summary>
     public const uint Audit = 0xC000003E;
+
+    // asm/fcntl.h, with the flags that differ.
+    public const int O_DIRECTORY = 0x10000;
+    public const int O_NOFOLLOW = 0x20000;
 }

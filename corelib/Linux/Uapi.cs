@@ -6,10 +6,12 @@ namespace System.Linux;
 internal static class Uapi
 {
     // asm-generic/errno.h, negative as system calls return them.
+    public const int ENOENT = -2;
     public const int EINTR = -4;
     public const int EAGAIN = -11;
     public const int ENOMEM = -12;
     public const int EBUSY = -16;
+    public const int ENOTDIR = -20;
     public const int EINVAL = -22;
     public const int EPIPE = -32;
     public const int ECONNRESET = -104;
@@ -24,6 +26,7 @@ internal static class Uapi
     public const int O_WRONLY = 1;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
     public const int F_SETFL = 4;
 
     // linux/socket.h, linux/net.h, asm-generic/socket.h

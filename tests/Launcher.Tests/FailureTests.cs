@@ -38,6 +38,20 @@ public class FailureTests
     [InlineData("--token-cpu is not of the form and in the range that --help tells", "--token-cpu", "4294967297", "m", "f")]
     [InlineData("--token-cpu is not of the form and in the range that --help tells", "--token-cpu", "-1", "m", "f")]
     [InlineData("--token-cpu is not of the form and in the range that --help tells", "--token-cpu", "1s", "m", "f")]
+    [InlineData("--cgroup needs a value", "--cgroup")]
+    [InlineData("--cgroup is not of the form and in the range that --help tells", "--cgroup", "", "m", "f")]
+    [InlineData("--cgroup is not of the form and in the range that --help tells", "--cgroup", "/", "m", "f")]
+    [InlineData("--cgroup is not of the form and in the range that --help tells", "--cgroup", "sys/fs/cgroup", "m", "f")]
+    [InlineData("--cgroup is not of the form and in the range that --help tells", "--cgroup", "./sys", "m", "f")]
+    [InlineData("--cgroup is not of the form and in the range that --help tells", "--cgroup", "/sys/fs/cgroup/", "m", "f")]
+    [InlineData("--cpu-max needs a value", "--cgroup", "/sys", "--cpu-max")]
+    [InlineData("--cpu-max is not of the form and in the range that --help tells", "--cpu-max", "0", "m", "f")]
+    [InlineData("--cpu-max is not of the form and in the range that --help tells", "--cpu-max", "6401", "m", "f")]
+    [InlineData("--cpu-max is not of the form and in the range that --help tells", "--cpu-max", "50%", "m", "f")]
+    [InlineData("--monitor-memory needs a value", "--monitor-memory")]
+    [InlineData("--monitor-memory is not of the form and in the range that --help tells", "--monitor-memory", "0", "m", "f")]
+    [InlineData("--monitor-memory is not of the form and in the range that --help tells", "--monitor-memory", "1025", "m", "f")]
+    [InlineData("--monitor-memory is not of the form and in the range that --help tells", "--monitor-memory", "64M", "m", "f")]
     public void Bad_arguments(string sentence, params string[] arguments)
     {
         foreach (bool arm64 in Images)
@@ -57,7 +71,7 @@ public class FailureTests
         using Launch launch = new(["--help"], redirect: "3<&- 4<&-");
         (int code, string output, string error) = launch.End();
         Assert.Equal((0, ""), (code, error));
-        Assert.StartsWith("Usage: launcher [--token-cpu SECONDS] MONITOR FIRMWARE\n", output, StringComparison.Ordinal);
+        Assert.StartsWith("Usage: launcher [OPTIONS] MONITOR FIRMWARE\n", output, StringComparison.Ordinal);
     }
 
     public static IEnumerable<object[]> NoTokens()

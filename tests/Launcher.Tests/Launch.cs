@@ -53,12 +53,12 @@ internal sealed class Launch : IDisposable
     /// <summary>
     /// What the node tells a machine: a token as it could get it, but for its signature, which is no business of the launcher's, and a key.
     /// </summary>
-    public static byte[] Record(uint count = 10, uint memory = 64, uint gateway = 0, ushort lease = 60, Resource? priced = null, params uint[] guests)
+    public static byte[] Record(uint count = 10, uint memory = 64, uint gateway = 0, ushort lease = 60, Resource? priced = null, ushort cpu = 100, params uint[] guests)
     {
         byte[] token = new byte[BootToken.Size];
         BootTokenDraft draft = new(token)
         {
-            Node = 0x0A000002, BootAddress = 0x0A0000FE, Gateway = gateway, PrefixLength = 8, MemoryMiB = memory, CpuPercent = 100, Issued = 1, Expires = 2,
+            Node = 0x0A000002, BootAddress = 0x0A0000FE, Gateway = gateway, PrefixLength = 8, MemoryMiB = memory, CpuPercent = cpu, Issued = 1, Expires = 2,
             TokenCount = count, Lease = lease, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
         };
         foreach (uint guest in guests)

@@ -146,6 +146,9 @@ public class MonitorTests
         Assert.True(Ask(Mmap, 0, 4096, 3, 0x22) > 0);
         foreach (int call in new[] { 29, 64, 68, 240, 319, 447 }) // shmget, semget, msgget, mq_open, memfd_create, memfd_secret
             Assert.Equal(NotPermitted, Ask(call, 0, 4096, 0x3ff));
+        // Modes and owners of files, by every call that changes one: chmod, fchmod, chown, fchown, lchown, fchownat, fchmodat, fchmodat2.
+        foreach (int call in new[] { 90, 91, 92, 93, 94, 260, 268, 452 })
+            Assert.Equal(NotPermitted, Ask(call, -1, -1, -1));
         // What was written and cannot be any more is not counted as memory, and ends at the limit of the address space.
         int pieces = 0;
         while (Ask(Mmap, 0, 64 << 20, 3, 0x4022) is > 0 and long at && Ask(Mprotect, at, 64 << 20, 1) == 0)
