@@ -16,7 +16,7 @@ internal sealed record Symbol(string Name, ulong Address, ulong Size);
 /// <summary>What the audit needs of an ELF64 little-endian file (System V gABI, chapters 4 and 5).</summary>
 internal sealed class ElfFile
 {
-    public const uint Load = 1, Dynamic = 2, Interpreter = 3, GnuStack = 0x6474E551;
+    public const uint Dynamic = 2, Interpreter = 3, GnuStack = 0x6474E551;
     private readonly byte[] bytes;
 
     public ElfFile(string path)

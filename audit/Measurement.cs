@@ -59,7 +59,6 @@ internal sealed class Measurement
     public int UnsafeLines => Methods.Sum(method => method.Unsafe);
     public int Tokens => Methods.Sum(method => method.Tokens);
     public int Branches => Code.Functions.Sum(Code.Branches);
-    public int CommentLines => Methods.Sum(method => method.Comment);
     public int HashLines => Methods.Where(method => method.File is "wire/Sha1.cs" or "wire/HmacSha1.cs").Sum(method => method.Code);
     public int TextBytes => (int)(Elf.Find(".text")?.Size ?? 0);
     public int DataBytes => (int)Elf.Sections.Where(section => section.Name is ".rodata" or ".data" or ".bss").Aggregate(0UL, (sum, section) => sum + section.Size);

@@ -15,7 +15,6 @@ public readonly unsafe struct StartInfo(ulong physical, ulong virtualBase)
     public const int ModuleSize = 32;
     public const int MemoryEntrySize = 24;
     public const uint Ram = 1;
-    public const uint Reserved = 2;
     public const int MaxCommandLine = 4096;
     public const int MaxMemoryEntries = 128;
     public const int MaxModules = 16;

@@ -20,8 +20,6 @@ internal sealed class Ledger(byte[] token, ulong started)
     /// <summary>The domain's name.</summary>
     public byte[] Name { get; } = token[72..92];
 
-    public ulong Expires { get; } = Judge.Expires(token);
-
     public uint Boot { get; } = Judge.Boot(token);
 
     public byte[] ChainEnd => chain;

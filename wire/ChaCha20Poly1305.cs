@@ -8,7 +8,6 @@ namespace Wire;
 /// </summary>
 public static class ChaCha20Poly1305
 {
-    public const int KeySize = ChaCha20.KeySize;
     public const int TagSize = Poly1305.TagSize;
 
     /// <summary>Encrypts <paramref name="text"/> and writes the tag of 16 bytes.</summary>

@@ -142,9 +142,6 @@ public readonly unsafe struct VirtioMmio(byte* registers)
     /// <summary>A byte of the device's configuration space.</summary>
     public byte ReadConfiguration8(int offset) => Mmio.Read8(registers + Configuration + offset);
 
-    /// <summary>An aligned word of the device's configuration space.</summary>
-    public uint ReadConfiguration32(int offset) => Read(Configuration + offset);
-
     private void WritePair(int offset, ulong value)
     {
         Write(offset, (uint)value);

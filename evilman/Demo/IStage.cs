@@ -12,8 +12,6 @@ internal interface IStage
 
     int Places { get; }
 
-    string NameOf(int place);
-
     /// <summary>Brings the guest up on place 0 and tells the story of it.</summary>
     void Raise();
 

@@ -329,7 +329,4 @@ public static unsafe class Frames
         if (descriptor->Next != 0)
             Descriptors[descriptor->Next].Previous = descriptor->Previous;
     }
-
-    /// <summary>True when nobody uses the frame's contents.</summary>
-    public static bool IsUnused(uint frame) => Descriptors[frame].References == 0;
 }

@@ -42,19 +42,14 @@ public static class Packet
     public const int ArpOperationAt = ArpAt + 6;
     public const int ArpSenderMacAt = ArpAt + 8;
     public const int ArpSenderAt = ArpAt + 14;
-    public const int ArpTargetMacAt = ArpAt + 18;
     public const int ArpTargetAt = ArpAt + 24;
     public const ushort ArpRequest = 1;
     public const ushort ArpReply = 2;
 
     public const int Ipv4At = HeaderSize + EthernetSize;
     public const int Ipv4Size = 20;
-    public const int TotalLengthAt = Ipv4At + 2;
-    public const int IdentificationAt = Ipv4At + 4;
     public const int FragmentAt = Ipv4At + 6;
-    public const int TtlAt = Ipv4At + 8;
     public const int ProtocolAt = Ipv4At + 9;
-    public const int HeaderChecksumAt = Ipv4At + 10;
     public const int Ipv4SourceAt = Ipv4At + 12;
     public const int Ipv4TargetAt = Ipv4At + 16;
 

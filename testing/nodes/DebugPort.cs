@@ -13,7 +13,7 @@ namespace Testing.Nodes;
 /// <summary>The debugger's port of qemu-user (the GDB manual, appendix "Remote Protocol"), for a program of one thread.</summary>
 public sealed class DebugPort : IDisposable
 {
-    public const int Stack = 31, Counter = 32;
+    public const int Counter = 32;
     private readonly Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
 
     /// <summary>Waits for the emulator to open its port, which is a socket with this path.</summary>

@@ -10,9 +10,6 @@ public sealed record Counters(ulong Sent, ulong Received, ulong Dropped, ulong F
 /// <summary>A node that is given a sequence of happenings, and what it does. 0 stands for the link.</summary>
 public interface INodeUnderTest : IDisposable
 {
-    /// <summary>How many honoured tokens it can remember.</summary>
-    int TokenRoom { get; }
-
     ulong Now { set; }
 
     /// <summary>The domains that run, by boot address, in order.</summary>

@@ -19,9 +19,7 @@ public sealed class MemberTests
     [Fact]
     public void Private_fields_have_their_names_and_private_members_and_parameters_are_used()
     {
-        string[] found = [.. Check(Programs.Run("git", "-C", Repository.Root, "ls-files", "*.cs").Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Where(path => !IsCompilersContract(path)).Select(path => (path, File: Path.Combine(Repository.Root, path))).Where(one => File.Exists(one.File))
-            .Select(one => Parse(one.path, File.ReadAllText(one.File))))];
+        string[] found = [.. Check(AllSources())];
         Assert.True(found.Length == 0, string.Join('\n', found));
     }
 
@@ -61,6 +59,55 @@ public sealed class MemberTests
     [Fact]
     public void A_type_is_all_its_parts() => Assert.Equal(["B.cs:1: unused c"],
         Check([Parse("A.cs", "partial class T { private int a; private class N { public int M => 1; } }"), Parse("B.cs", "partial class T { private int c; public int B => a + new N().M; }")]));
+
+    /// <summary>Constants are left out: a table of a specification may be whole.</summary>
+    [Fact]
+    public void Methods_properties_and_static_fields_that_no_source_names_are_gone()
+    {
+        string[] found = [.. Unnamed(AllSources())];
+        Assert.True(found.Length == 0, string.Join('\n', found));
+    }
+
+    [Theory]
+    [InlineData("public static class T { public static int A() => 1; }", "unnamed A")]
+    [InlineData("internal struct T { public int A => B; public int B; }", "unnamed A")]
+    [InlineData("class T { internal static int A, B; int C() => B; }", "unnamed A")]
+    [InlineData("class T { public int A() => 1; } class U { int B(T t) => t.A(); }")]
+    [InlineData("class T { public const int A = 1; public int B; public int C() => 1; private string D() => nameof(T.C); }")]
+    [InlineData("class T { public int A() => 1; } class U { string B => \"A\"; }")]
+    [InlineData("class T { [X] public int A() => 1; public override string ToString() => \"\"; public static void Main() { } }")]
+    [InlineData("class T : I { public int A() => 1; }")]
+    [InlineData("interface T { int A(); }")]
+    [InlineData("[X] class T { public int A() => 1; }")]
+    public void What_no_source_names_is_found_and_nothing_else(string text, params string[] breaks) =>
+        Assert.Equal(breaks.Select(rule => $"T.cs:1: {rule}"), Unnamed([Parse("T.cs", text)]));
+
+    /// <summary>What foreach and deconstruction call without naming it.</summary>
+    private static readonly string[] s_namedByTheLanguage = ["GetEnumerator", "MoveNext", "Current", "Deconstruct", "Dispose"];
+
+    /// <summary>
+    /// Of members of any accessibility those whose names stand in declarations only. Left out is what may be called otherwise: what overrides, has an
+    /// attribute, or belongs to a type that has one or derives from another. A name in a string counts.
+    /// </summary>
+    private static IEnumerable<string> Unnamed(IEnumerable<SyntaxTree> sources)
+    {
+        SyntaxTree[] trees = [.. sources];
+        HashSet<string> named = [.. trees.SelectMany(tree => tree.GetRoot().DescendantTokens())
+            .Where(token => token.IsKind(SyntaxKind.StringLiteralToken) || IsName(token) && !IsDeclared(token)).Select(token => token.ValueText), .. s_namedByTheLanguage];
+        return from tree in trees
+               from type in tree.GetRoot().DescendantNodes().OfType<TypeDeclarationSyntax>()
+               where type is not InterfaceDeclarationSyntax && type.BaseList == null && type.AttributeLists.Count == 0
+               from member in type.Members
+               where member.AttributeLists.Count == 0 && !member.Modifiers.Any(SyntaxKind.OverrideKeyword) && !IsPrivate(member)
+                   && (member is MethodDeclarationSyntax or PropertyDeclarationSyntax || member is FieldDeclarationSyntax && member.Modifiers.Any(SyntaxKind.StaticKeyword))
+               from name in Declared(member)
+               where !named.Contains(name.ValueText)
+               select Place(name, $"unnamed {name.ValueText}");
+    }
+
+    private static IEnumerable<SyntaxTree> AllSources() =>
+        Programs.Run("git", "-C", Repository.Root, "ls-files", "*.cs").Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(path => !IsCompilersContract(path))
+            .Select(path => (path, File: Path.Combine(Repository.Root, path))).Where(one => File.Exists(one.File)).Select(one => Parse(one.path, File.ReadAllText(one.File)));
 
     private static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, Sources.Options, path);
 

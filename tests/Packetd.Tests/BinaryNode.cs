@@ -43,6 +43,7 @@ internal sealed class BinaryNode : INodeUnderTest
         lab = new Lab(clock, [launcher, Repository.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
     }
 
+    /// <summary>How many honoured tokens it can remember.</summary>
     public int TokenRoom => 4096;
 
     public ulong Now

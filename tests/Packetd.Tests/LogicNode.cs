@@ -20,6 +20,7 @@ internal ref struct LogicNode : INodeUnderTest
         Start(TestHost.Started);
     }
 
+    /// <summary>How many honoured tokens it can remember.</summary>
     public readonly int TokenRoom => 3;
 
     public readonly ulong Now

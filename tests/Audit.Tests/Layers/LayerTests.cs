@@ -55,6 +55,7 @@ public sealed class LayerTests
                 public class Roof { public static Roof Tile; public class Gutter { } }
                 public enum Slope { Steep }
                 public sealed class MarkAttribute : System.Attribute { }
+                public static class Chimney { public static int Draw(this int smoke) => smoke; }
                 """);
             File.WriteAllText(Path.Combine(root, "lower/Lower.cs"), """
                 using Alias = House.Roof.Gutter;
@@ -67,10 +68,11 @@ public sealed class LayerTests
                     private static object Slide() => House.Slope.Steep;
                     [Mark] private int _roof;
                     private static int Depth(int Slope, string mark) => Slope;
+                    private static int Draught() => 1.Draw();
                 }
                 """);
             Map map = Map.Read("| folder | what | may use |\n| --- | --- | --- |\n| `lower` | | |\n| `upper` | | `lower` |\n");
-            Assert.Equal(["1 Gutter", "1 Roof", "6 Roof", "7 Roof", "8 Slope", "9 MarkAttribute"],
+            Assert.Equal(["1 Gutter", "1 Roof", "11 Chimney", "6 Roof", "7 Roof", "8 Slope", "9 MarkAttribute"],
                 Forbidden(root, map).Select(reference => $"{reference.Line} {reference.Type}").Order());
         }
         finally

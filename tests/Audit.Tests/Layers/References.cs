@@ -17,7 +17,8 @@ internal sealed record ForbiddenReference(string File, int Line, string From, st
 
 /// <summary>
 /// Who uses a type names it somewhere: its value comes from a member, a parameter or a variable whose declaration does, or from a type
-/// that does. So it is enough to look at names, and only at those that a folder out of bounds declares; what they mean says the compiler.
+/// that does. So it is enough to look at names, and only at those that a folder out of bounds declares; what they mean says the compiler. A call
+/// of an extension method names no type: there the method's name stands for the type that declares it.
 /// </summary>
 internal static class References
 {
@@ -75,8 +76,12 @@ internal static class References
     private static IEnumerable<string> Types(SyntaxTree tree) =>
         from node in tree.GetRoot().DescendantNodes(node => node is CompilationUnitSyntax or BaseNamespaceDeclarationSyntax or TypeDeclarationSyntax)
         let name = (node as BaseTypeDeclarationSyntax)?.Identifier ?? (node as DelegateDeclarationSyntax)?.Identifier
+            ?? (node is MethodDeclarationSyntax method && IsExtension(method) ? method.Identifier : null)
         where name != null
         select name.Value.Text;
+
+    private static bool IsExtension(MethodDeclarationSyntax method) =>
+        method.ParameterList.Parameters.FirstOrDefault()?.Modifiers.Any(SyntaxKind.ThisKeyword) == true;
 
     private static IEnumerable<string> MayMean(SimpleNameSyntax name, Dictionary<string, HashSet<string>> declaring)
     {
@@ -89,6 +94,7 @@ internal static class References
     {
         IMethodSymbol { MethodKind: MethodKind.Constructor } constructor => constructor.ContainingType.OriginalDefinition,
         ITypeSymbol type and not ITypeParameterSymbol => type.OriginalDefinition,
+        IMethodSymbol { IsExtensionMethod: true } extension => extension.ContainingType.OriginalDefinition,
         _ => null,
     };
 }

@@ -24,8 +24,6 @@ internal struct NetHeader
 
     public readonly bool IsGso => GsoType != VirtioNetHdrGsoNone;
 
-    public readonly bool IsPlain => Flags == 0 && GsoType == VirtioNetHdrGsoNone;
-
     /// <summary>Only what the offered features know, and a checksum field inside the frame.</summary>
     public readonly bool IsSound(int frameLength) =>
         (Flags & ~(VirtioNetHdrFNeedsCsum | VirtioNetHdrFDataValid)) == 0
