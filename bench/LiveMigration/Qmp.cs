@@ -69,7 +69,7 @@ internal sealed class Qmp : IDisposable
             if (answer.TryGetProperty("return", out JsonElement result))
                 return result;
             if (answer.TryGetProperty("error", out JsonElement error))
-                throw new Failure($"QEMU refuses {command}: {error.GetProperty("desc").GetString()}");
+                throw new Failure($"QEMU refuses {command}: {Word(error, "desc")}");
         }
     }
 
@@ -81,7 +81,9 @@ internal sealed class Qmp : IDisposable
             JsonElement answer = Next();
             if (!answer.TryGetProperty("event", out JsonElement name) || name.GetString() != "MIGRATION")
                 continue;
-            string? status = answer.GetProperty("data").GetProperty("status").GetString();
+            if (!answer.TryGetProperty("data", out JsonElement data))
+                throw Unreadable(answer.ToString());
+            string status = Word(data, "status");
             if (status == "completed")
                 return;
             if (status is "failed" or "cancelled")
@@ -109,14 +111,34 @@ internal sealed class Qmp : IDisposable
         try
         {
             string line = lines.ReadLine() ?? throw new Failure("QEMU closed its control socket");
-            using JsonDocument document = JsonDocument.Parse(line);
-            return document.RootElement.Clone();
+            return Parse(line);
         }
         catch (IOException failure)
         {
             throw new Failure($"QEMU says nothing on its control socket: {failure.Message}");
         }
     }
+
+    private static JsonElement Parse(string line)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
+                : throw Unreadable(line);
+        }
+        catch (JsonException)
+        {
+            throw Unreadable(line);
+        }
+    }
+
+    private static string Word(JsonElement of, string name) =>
+        of.ValueKind == JsonValueKind.Object && of.TryGetProperty(name, out JsonElement word)
+        && word.ValueKind == JsonValueKind.String ? word.GetString()! : throw Unreadable(of.ToString());
+
+    private static Failure Unreadable(string line) =>
+        new($"QEMU says nothing that can be read on its control socket: {line}");
 
     public void Dispose()
     {

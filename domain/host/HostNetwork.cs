@@ -23,7 +23,8 @@ internal static unsafe class HostNetwork
             throw new UsageError($"--tap: \"{name}\" is longer than an interface name may be");
         int descriptor = Libc.open("/dev/net/tun", Libc.O_RDWR | Libc.O_NONBLOCK, 0);
         if (descriptor < 0)
-            throw new UsageError($"--tap: cannot open /dev/net/tun: {LinuxError.Describe(Libc.Errno)}");
+            throw new UsageError(
+                $"--tap: cannot open /dev/net/tun: {LinuxError.Describe(Libc.Errno)}{Remedy(Libc.Errno)}");
         // struct ifreq: 16 bytes of name, then flags; 40 bytes in all.
         byte* request = stackalloc byte[40];
         new Span<byte>(request, 40).Clear();
@@ -40,6 +41,14 @@ internal static unsafe class HostNetwork
                 $"--tap: {name} does not offload: {LinuxError.Describe(Libc.Errno)}; try --offload off");
         return descriptor;
     }
+
+    // What root can do about it (tuntap.rst, "Configuration").
+    private static string Remedy(int error) => error switch
+    {
+        Libc.EACCES => "; some systems keep it for root, who can open it to all: chmod 666 /dev/net/tun",
+        Libc.ENOENT => "; root can load its driver: modprobe tun",
+        _ => "",
+    };
 
     /// <summary>Uses an inherited descriptor: a sequenced-packet socket or a TAP device.</summary>
     /// <exception cref="UsageError">it is neither</exception>

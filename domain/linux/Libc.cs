@@ -25,7 +25,8 @@ internal static unsafe partial class Libc
     public const int SIGPIPE = 13;
     public static readonly nint SIG_IGN = 1;
 
-    public const int EINTR = 4, EAGAIN = 11, EINVAL = 22, EPIPE = 32, ECONNRESET = 104, ENOTCONN = 107;
+    public const int ENOENT = 2, EINTR = 4, EAGAIN = 11, EACCES = 13, EINVAL = 22, EPIPE = 32;
+    public const int ECONNRESET = 104, ENOTCONN = 107;
 
     /// <summary>The error of the last call made here on this thread.</summary>
     public static int Errno => Marshal.GetLastPInvokeError();

@@ -87,6 +87,37 @@ public sealed unsafe class NarrowAddressTests
     }
 
     /// <summary>
+    /// What lies below a thread's pointer: GS with a base, and an index that is negative, of 32 bits.
+    /// </summary>
+    [Theory]
+    [InlineData(true, -16)]
+    [InlineData(true, int.MinValue)]
+    [InlineData(false, -16)]
+    [InlineData(false, int.MinValue)]
+    public void NegativeIndexesReachBelowTheBase(bool paging, int index)
+    {
+        var machine = new TestMachine();
+        if (paging)
+            machine.ToUser(TestMachine.UserCode32);
+        else
+            machine.ToUnpaged();
+        machine.S->SegmentBase[Cpu.SegmentGs] = (uint)(Target - (ulong)index);
+        machine.S->Gpr[2] = (uint)index;
+        machine.Write(Target, 0x11223344_00200200);
+        machine.Gate(13, 0x110000);
+        machine.Place(0x110000, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(eax, __dword_ptr.gs[edx]);
+            a.mov(ecx, 0x77);
+            a.mov(__dword_ptr.gs[edx + 4], ecx);
+            a.hlt();
+        }, 32);
+        machine.RunToHalt();
+        Assert.Equal((0x200200UL, 0x00000077_00200200UL), (machine.S->Gpr[0], machine.Read(Target)));
+    }
+
+    /// <summary>
     /// An operand that runs over the end of the address space wraps, or faults; it neither hangs nor leaves RAM.
     /// </summary>
     [Theory]

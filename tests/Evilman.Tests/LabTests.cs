@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
+using System.Linq;
 using System.Net;
 using Evilman.Tokens;
 using Testing;
@@ -32,6 +33,54 @@ public sealed class LabTests : IDisposable
         monitor = Path.Combine(folder.FullName, "sleeper");
         File.WriteAllText(monitor, "#!/bin/sh\nexec sleep 600\n");
         File.SetUnixFileMode(monitor, (UnixFileMode)0b111_101_101);
+    }
+
+    /// <summary>
+    /// Programs that were installed by the very lines of docs/deploy.md find each other: /usr/bin/evilman those in /usr/lib/evilman. What is installed here lies over
+    /// the system's folders in a mount namespace, and is gone with it.
+    /// </summary>
+    [RootFact]
+    public void Installed_as_the_page_on_nodes_says_it_finds_its_programs()
+    {
+        var dist = folder.CreateSubdirectory("dist").FullName;
+        foreach (var file in (string[])["out/bin/evilman", "out/bin/domain", "out/images/packetd", "out/images/launcher", "out/images/cstrap", "out/images/plug",
+            "deploy/qemu-monitor", "deploy/packetd@.service"])
+            File.CreateSymbolicLink(Path.Combine(dist, Path.GetFileName(file)), Path.Combine(s_tree, file));
+        var page = File.ReadAllText(Path.Combine(s_tree, "docs/deploy.md"));
+        string[] lines = [.. page[page.IndexOf("\n1. Install the programs", StringComparison.Ordinal)..page.IndexOf("\n2. ", StringComparison.Ordinal)].Split('\n')
+            .Select(line => line.Trim()).Where(line => line.StartsWith("install ", StringComparison.Ordinal))];
+        Assert.Equal(4, lines.Length);
+        var script = Path.Combine(folder.FullName, "install");
+        File.WriteAllText(script, $"""
+            set -e
+            cd '{folder.FullName}'
+            mkdir upper
+            mount -t tmpfs -o mode=755 tmpfs upper
+            for folder in usr etc; do
+                mkdir upper/$folder upper/$folder.work
+                mount -t overlay -o "lowerdir=/$folder,upperdir=upper/$folder,workdir=upper/$folder.work" overlay /$folder
+            done
+            mkdir -p /etc/systemd/system
+            {string.Join('\n', lines)}
+            cd /
+            unset EVILMAN_HOME
+            export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+            [ "$(command -v evilman)" = /usr/bin/evilman ]
+            evilman lab up --nodes 1
+            trap 'evilman lab down' EXIT
+            evilman lab exec client -- evilman ping 10.77.0.1 --count 1
+            evilman lab status
+
+            """);
+        using var process = Process.Start(new ProcessStartInfo("unshare", ["--mount", "--propagation", "private", "bash", script])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["TMPDIR"] = folder.FullName },
+        })!;
+        var error = process.StandardError.ReadToEndAsync();
+        var said = process.StandardOutput.ReadToEnd() + error.Result;
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, said);
+        Assert.Contains("packetd=runs", said, StringComparison.Ordinal);
     }
 
     /// <summary>The folder of labs has a name that anybody can guess; what somebody else laid there is neither believed nor run.</summary>
