@@ -70,6 +70,17 @@ public sealed class RawPeer : IDisposable
         return refused;
     }
 
+    /// <summary>
+    /// The initial sequence number with which the port answers the first peer, whose side of it is the same each time: for a SYN cookie a matter of
+    /// the keys alone (RFC 4987 §3.6).
+    /// </summary>
+    public uint AskSequence(ushort port)
+    {
+        heard.Clear();
+        Await([0], segment => (segment.Flags & Syn) != 0, index => Send(index, port, 1, 0, Syn, []));
+        return Find(0, segment => (segment.Flags & Syn) != 0)?.Sequence ?? throw new TimeoutException($"nobody answers at port {port}");
+    }
+
     private Segment? Find(int index, Func<Segment, bool> what) =>
         heard.Find(segment => segment.Port == PortOf(index) && segment.Address == AddressOf(index) && what(segment));
 

@@ -34,14 +34,23 @@ public sealed partial class Space : IDisposable
         Programs.Run("ip", "-n", Name, "link", "set", "br0", "addrgenmode", "none", "up");
     }
 
+    /// <summary>The bridge that the next machines are plugged into: the client's, unless a <see cref="LongWire"/> has made another.</summary>
+    public string Bridge { get; set; } = Near;
+
+    public const string Near = "br0";
+
     /// <summary>A port of the bridge for one machine.</summary>
     public string AddTap()
     {
         string tap = $"tap{taps++}";
         Programs.Run("ip", "-n", Name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
-        Programs.Run("ip", "-n", Name, "link", "set", tap, "addrgenmode", "none", "master", "br0", "up");
+        Plug(tap, Bridge);
         return tap;
     }
+
+    /// <summary>Makes a device of the namespace a port of one of its bridges.</summary>
+    public void Plug(string device, string bridge) =>
+        Programs.Run("ip", "-n", Name, "link", "set", device, "addrgenmode", "none", "master", bridge, "up");
 
     public string Name { get; }
 

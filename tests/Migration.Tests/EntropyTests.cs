@@ -16,9 +16,12 @@ public sealed partial class EntropyTests
     public void Copies_of_one_guest_draw_different_numbers(string monitor)
     {
         byte[] checkpoint = RecordedCheckpoint.Of(monitor);
-        string one = Draw(monitor, checkpoint), other = Draw(monitor, checkpoint);
+        (string one, uint oneSequence) = Draw(monitor, checkpoint);
+        (string other, uint otherSequence) = Draw(monitor, checkpoint);
         Assert.Matches("^([0-9a-f]{2}\\s+){32}exit 0$", one);
         Assert.NotEqual(one, other);
+        // The keys of TCP's sequence numbers are drawn anew on arrival, too.
+        Assert.NotEqual(oneSequence, otherSequence);
     }
 
     /// <summary>QEMU's entropy device is read by the firmware, by the guest at its start, and by the guest when it has arrived.</summary>
@@ -42,12 +45,17 @@ public sealed partial class EntropyTests
         guest.Hear(20);
     }
 
-    /// <summary>Resumes the checkpoint on a new machine and asks the guest there for 32 random bytes.</summary>
-    private static string Draw(string monitor, byte[] checkpoint)
+    /// <summary>
+    /// Resumes the checkpoint on a new machine and asks the guest there for 32 random bytes, and for the sequence number of a connection.
+    /// </summary>
+    private static (string Bytes, uint Sequence) Draw(string monitor, byte[] checkpoint)
     {
+        const ushort Echo = 7;
         using var space = new Space();
         using Machine machine = RecordedCheckpoint.Resume(checkpoint, space, monitor);
-        return Guest.RunIn(space, "/bin/busybox", "od", "-An", "-tx1", "-N32", "/dev/urandom");
+        using var peer = new RawPeer(space, machine.Boot, Guest.Address);
+        uint sequence = peer.AskSequence(Echo);
+        return (Guest.RunIn(space, "/bin/busybox", "od", "-An", "-tx1", "-N32", "/dev/urandom"), sequence);
     }
 
     /// <summary>A pipe full of bytes in place of a source of entropy, which knows how many have been taken.</summary>

@@ -102,14 +102,14 @@ public sealed unsafe class LinuxNetwork : IDisposable
                 lock (Gate)
                     next = Math.Min(Host.Stack->NextDeadline(), Math.Min(toStack.Next, toLinux.Next));
                 long wait = next <= now ? 0 : Math.Min(1_000_000, (long)(next - now));
-                Native.WaitReadable([tap], wait);
+                TapDevices.WaitReadable([tap], wait);
                 lock (Gate)
                 {
                     now = Now;
                     fixed (byte* at = buffer)
                     {
                         nint length;
-                        for (int i = 0; i < 64 && (length = Native.read(tap, at, buffer.Length)) > 0; i++)
+                        for (int i = 0; i < 64 && (length = TapDevices.read(tap, at, buffer.Length)) > 0; i++)
                             toStack.Put(buffer.AsSpan(0, (int)length).ToArray(), now);
                     }
                     while (toStack.TryTake(now, out byte[] frame))
@@ -121,7 +121,7 @@ public sealed unsafe class LinuxNetwork : IDisposable
                     {
                         OnFrame?.Invoke(frame);
                         fixed (byte* at = frame)
-                            Native.write(tap, at, frame.Length);
+                            TapDevices.write(tap, at, frame.Length);
                     }
                 }
             }
@@ -180,7 +180,7 @@ public sealed unsafe class LinuxNetwork : IDisposable
     {
         stopping = true;
         pumpThread.Join();
-        Native.close(tap);
+        TapDevices.close(tap);
         networkNamespace.Dispose();
         Host.Dispose();
     }

@@ -17,14 +17,14 @@ internal static class Namespaces
         string? refusal = null;
         Thread thread = new(() =>
         {
-            if (Native.unshare(Native.CloneNewNet) != 0)
+            if (TapDevices.unshare(TapDevices.CloneNewNet) != 0)
             {
                 refusal = "this process may not make a network namespace (errno " + Marshal.GetLastPInvokeError() + ")";
                 return;
             }
             try
             {
-                Native.close(Native.OpenTap("tap0", false));
+                TapDevices.close(TapDevices.OpenTap("tap0", false));
             }
             catch (InvalidOperationException e)
             {

@@ -28,7 +28,7 @@ public sealed class NetworkNamespace : IDisposable
         thread.Start();
         Inside(() =>
         {
-            if (Native.unshare(Native.CloneNewNet) != 0)
+            if (TapDevices.unshare(TapDevices.CloneNewNet) != 0)
                 throw new InvalidOperationException("unshare(CLONE_NEWNET): errno " + Marshal.GetLastPInvokeError());
             RunProcess("ip", "link set lo up");
             return true;
@@ -79,7 +79,7 @@ public sealed class NetworkNamespace : IDisposable
 
     /// <summary>A TAP device, still down: the descriptor of its other end, which does not block.</summary>
     /// <param name="offload">With virtio-net headers, and Linux may leave checksums and segmentation undone.</param>
-    public int OpenTap(string name, bool offload = false) => Inside(() => Native.OpenTap(name, offload));
+    public int OpenTap(string name, bool offload = false) => Inside(() => TapDevices.OpenTap(name, offload));
 
     private static string RunProcess(string program, string arguments)
     {

@@ -2,17 +2,17 @@ using System;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Netstack.Tests;
+namespace Testing.Wires;
 
 /// <summary>What of the kernel has no name in .NET: namespaces, TAP devices (linux/if_tun.h), waiting to the nanosecond.</summary>
-internal static unsafe class Native
+public static unsafe class TapDevices
 {
-    internal const int CloneNewNet = 0x40000000;
+    public const int CloneNewNet = 0x40000000;
     private const int ReadWrite = 2, NonBlock = 0x800, CloseOnExec = 0x80000;
     private const ulong SetInterface = 0x400454ca, SetOffload = 0x400454d0;
     private const int Tap = 0x0002, NoPacketInformation = 0x1000, VirtioHeader = 0x4000, Checksum = 1, Tcp4 = 2;
 
-    internal static int OpenTap(string name, bool offload)
+    public static int OpenTap(string name, bool offload)
     {
         int tap = open("/dev/net/tun", ReadWrite | NonBlock | CloseOnExec);
         if (tap < 0)
@@ -29,7 +29,7 @@ internal static unsafe class Native
     }
 
     /// <summary>Waits until one of the descriptors can be read, at most so many nanoseconds.</summary>
-    internal static void WaitReadable(ReadOnlySpan<int> descriptors, long nanoseconds)
+    public static void WaitReadable(ReadOnlySpan<int> descriptors, long nanoseconds)
     {
         PollDescriptor* polls = stackalloc PollDescriptor[descriptors.Length];
         for (int i = 0; i < descriptors.Length; i++)
@@ -52,22 +52,22 @@ internal static unsafe class Native
     }
 
     [DllImport("libc", SetLastError = true)]
-    internal static extern int unshare(int flags);
+    public static extern int unshare(int flags);
 
     [DllImport("libc", SetLastError = true)]
-    internal static extern int open(string path, int flags);
+    public static extern int open(string path, int flags);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int ioctl(int fd, ulong request, nint argument);
 
     [DllImport("libc")]
-    internal static extern nint read(int fd, byte* to, nint count);
+    public static extern nint read(int fd, byte* to, nint count);
 
     [DllImport("libc")]
-    internal static extern nint write(int fd, byte* from, nint count);
+    public static extern nint write(int fd, byte* from, nint count);
 
     [DllImport("libc")]
-    internal static extern int close(int fd);
+    public static extern int close(int fd);
 
     [DllImport("libc")]
     private static extern int ppoll(PollDescriptor* descriptors, ulong count, TimeSpec* timeout, void* mask);

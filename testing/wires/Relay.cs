@@ -2,7 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Threading;
 
-namespace Netstack.Tests;
+namespace Testing.Wires;
 
 /// <summary>A wire between two TAP devices: owns both descriptors, and a thread moves the frames through a faulty wire for each direction.</summary>
 public sealed unsafe class Relay : IDisposable
@@ -56,7 +56,7 @@ public sealed unsafe class Relay : IDisposable
         {
             ulong now = Now, next = Math.Min(toA.Next, toB.Next);
             // Short enough that the end of the test is not waited for.
-            Native.WaitReadable(taps, next <= now ? 0 : (long)Math.Min(10_000_000, next - now));
+            TapDevices.WaitReadable(taps, next <= now ? 0 : (long)Math.Min(10_000_000, next - now));
             Take(taps[0], toB, fromA: true);
             Take(taps[1], toA, fromA: false);
             Give(toB, taps[1]);
@@ -69,7 +69,7 @@ public sealed unsafe class Relay : IDisposable
         fixed (byte* at = buffer)
         {
             nint length;
-            for (int i = 0; i < 64 && (length = Native.read(tap, at, buffer.Length)) > 0; i++)
+            for (int i = 0; i < 64 && (length = TapDevices.read(tap, at, buffer.Length)) > 0; i++)
             {
                 byte[] frame = buffer.AsSpan(0, (int)length).ToArray();
                 Inspect?.Invoke(fromA, frame);
@@ -91,7 +91,7 @@ public sealed unsafe class Relay : IDisposable
             if (cut)
                 continue;
             fixed (byte* at = frame)
-                Native.write(tap, at, frame.Length);
+                TapDevices.write(tap, at, frame.Length);
         }
     }
 
@@ -101,6 +101,6 @@ public sealed unsafe class Relay : IDisposable
         if (thread.IsAlive)
             thread.Join();
         foreach (int tap in taps)
-            Native.close(tap);
+            TapDevices.close(tap);
     }
 }

@@ -2,7 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 
-namespace Netstack.Tests;
+namespace Testing.Wires;
 
 /// <summary>
 /// What a wire does to frames: probabilities, nanoseconds, and where <paramref name="BitsPerSecond"/> is not 0, a line of that speed
@@ -22,8 +22,16 @@ public sealed class FaultyWire(int seed, FaultRates rates)
     private const int MostFrames = 4096;
 
     private readonly PriorityQueue<byte[], (ulong, long)> queue = new();
+    private volatile FaultRates rates = rates;
     private long order;
     private ulong last, lineFree;
+
+    /// <summary>What happens to the frames that are put on it from now on.</summary>
+    public FaultRates Rates
+    {
+        get => rates;
+        set => rates = value;
+    }
 
     public int Lost { get; private set; }
 
