@@ -1,6 +1,8 @@
 namespace Guestos;
 
-/// <summary>capget(2), capset(2): capabilities(7) follow from the user alone.</summary>
+/// <summary>
+/// capget(2), capset(2): capabilities(7) follow from the user, who may give some up (<see cref="Capability"/>).
+/// </summary>
 public static unsafe class CapabilityCalls
 {
     // include/uapi/linux/capability.h
@@ -48,6 +50,8 @@ public static unsafe class CapabilityCalls
         ulong effective = CapabilitiesOf(thread->Process->EffectiveUserId);
         ulong permitted = effective | CapabilitiesOf(thread->Process->SavedUserId)
             | CapabilitiesOf(thread->Process->RealUserId);
+        effective &= ~thread->Process->Withheld;
+        permitted &= ~thread->Process->GivenUp;
         if (!to.TryPut(new Capabilities { Effective = (uint)effective, Permitted = (uint)permitted }))
             return Errno.EFAULT;
         var upper = new Capabilities { Effective = (uint)(effective >> 32), Permitted = (uint)(permitted >> 32) };
@@ -55,7 +59,8 @@ public static unsafe class CapabilityCalls
     }
 
     /// <summary>
-    /// Capabilities follow from the user alone: a process can set those that it has, and no fewer (EPERM).
+    /// A process can set those that its user has, but for those that it gives up, and then no more than are permitted
+    /// still (EPERM).
     /// </summary>
     public static long Capset(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> from)
     {
@@ -71,6 +76,15 @@ public static unsafe class CapabilityCalls
         ulong wanted = (lower.Effective | (ulong)upper.Effective << 32) & AllCapabilities;
         ulong permitted = (lower.Permitted | (ulong)upper.Permitted << 32) & AllCapabilities;
         ulong own = CapabilitiesOf(Process.Current->EffectiveUserId);
-        return wanted == own && permitted == own && (lower.Inheritable | upper.Inheritable) == 0 ? 0 : Errno.EPERM;
+        Process* process = Process.Current;
+        ulong withheld = own & ~wanted;
+        ulong givenUp = own & ~permitted;
+        bool isMore = ((wanted | permitted) & ~own) != 0 || (process->GivenUp & ~givenUp) != 0
+            || (givenUp & ~withheld) != 0;
+        if (isMore || (withheld & ~Capability.OneByOne) != 0 || (lower.Inheritable | upper.Inheritable) != 0)
+            return Errno.EPERM;
+        process->Withheld = withheld;
+        process->GivenUp = givenUp;
+        return 0;
     }
 }

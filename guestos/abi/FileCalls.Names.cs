@@ -102,7 +102,7 @@ public static unsafe partial class FileCalls
         var type = (InodeType)(mode & 0xf000);
         if (type == 0)
             type = InodeType.REG;
-        if (type is InodeType.CHR or InodeType.BLK && !FileRights.IsSuperuser)
+        if (type is InodeType.CHR or InodeType.BLK && !FileRights.Has(Capability.MakeDevices))
             return Errno.EPERM;
         if (type is not (InodeType.REG or InodeType.CHR or InodeType.BLK or InodeType.FIFO
             or InodeType.SOCK))
@@ -156,7 +156,7 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         if (inode->Type == InodeType.DIR && FileRights.Check(inode, FileRights.Execute) == 0
-            && !FileRights.IsSuperuser)
+            && !FileRights.Has(Capability.ChangeRoot))
         {
             Vfs.Release(inode);
             return Errno.EPERM;

@@ -84,11 +84,13 @@ public static unsafe partial class FileCalls
         Process* process = Process.Current;
         uint user = process->FileUserId;
         uint group = process->FileGroupId;
+        ulong withheld = process->Withheld;
         if (!how.Has(effective))
         {
-            // The way there is walked as the real user, too.
+            // The way there is walked as the real user, too, with all that is permitted.
             process->FileUserId = process->RealUserId;
             process->FileGroupId = process->RealGroupId;
+            process->Withheld = process->GivenUp;
         }
 
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
@@ -102,6 +104,7 @@ public static unsafe partial class FileCalls
 
         process->FileUserId = user;
         process->FileGroupId = group;
+        process->Withheld = withheld;
         return error;
     }
 
@@ -234,9 +237,9 @@ public static unsafe partial class FileCalls
         long error = MayDescribe(inode);
         if (error < 0)
             return error;
-        bool mayUser = user == uint.MaxValue || FileRights.IsSuperuser
+        bool mayUser = user == uint.MaxValue || FileRights.Has(Capability.ChangeOwner)
             || FileRights.Owns(inode) && user == inode->UserId;
-        bool mayGroup = group == uint.MaxValue || FileRights.IsSuperuser
+        bool mayGroup = group == uint.MaxValue || FileRights.Has(Capability.ChangeOwner)
             || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
         if (!mayUser || !mayGroup)
             return Errno.EPERM;

@@ -208,7 +208,7 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         Directories.Touch(inode);
-        if (!FileRights.IsSuperuser)
+        if (!FileRights.Has(Capability.KeepSetId))
             FileRights.DropSetId(inode);
         Inotify.Report(inode, FileEvent.Modify);
         return 0;

@@ -18,6 +18,10 @@ public static unsafe class FileRights
 
     public static bool IsSuperuser => Process.Current == null || Process.Current->FileUserId == 0;
 
+    /// <summary>The current process is the superuser's, and has not given this <see cref="Capability"/> up.</summary>
+    public static bool Has(ulong capability) =>
+        IsSuperuser && (Process.Current == null || (Process.Current->Withheld & capability) == 0);
+
     /// <summary>What new files belong to.</summary>
     public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->FileUserId;
     public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->FileGroupId;
@@ -32,12 +36,18 @@ public static unsafe class FileRights
         bool isDirectory = inode->Type == InodeType.DIR;
         if ((wanted & Execute) != 0 && !isDirectory && Mounts.Has(inode->Volume, Mounts.NoExecute))
             return Errno.EACCES;
+        ulong withheld = ulong.MaxValue;
         if (user == 0)
+            withheld = Process.Current != null ? Process.Current->Withheld : 0;
+        if ((withheld & Capability.OverrideRights) == 0)
         {
             bool runs = isDirectory || (mode & SomebodyExecutes) != 0;
             return (wanted & Execute) != 0 && !runs ? Errno.EACCES : 0;
         }
 
+        bool onlyLooks = isDirectory ? (wanted & Write) == 0 : wanted == Read;
+        if (onlyLooks && (withheld & Capability.ReadAndSearch) == 0)
+            return 0;
         if (user == inode->UserId)
             mode >>= 6;
         else if (IsIn(inode->GroupId, group))
@@ -46,10 +56,10 @@ public static unsafe class FileRights
     }
 
     /// <summary>Modes, owners and times are the owner's to set.</summary>
-    public static bool Owns(Inode* inode) => IsSuperuser || CurrentUser == inode->UserId;
+    public static bool Owns(Inode* inode) => Has(Capability.ActAsOwner) || CurrentUser == inode->UserId;
 
-    /// <summary>The current process belongs to the group, or is the superuser.</summary>
-    public static bool IsMember(uint group) => IsSuperuser || IsIn(group, CurrentGroup);
+    /// <summary>The current process belongs to the group, or keeps the set-id bits of any.</summary>
+    public static bool IsMember(uint group) => Has(Capability.KeepSetId) || IsIn(group, CurrentGroup);
 
     /// <summary>EPERM: in a sticky directory only its owner and the file's take names away.</summary>
     public static long CheckSticky(Inode* directory, Inode* inode) =>
@@ -98,6 +108,8 @@ public static unsafe class FileRights
         process->FileUserId = process->EffectiveUserId;
         process->FileGroupId = process->EffectiveGroupId;
         process->IsUndumpable = false;
+        process->Withheld = 0;
+        process->GivenUp = 0;
         if (process->EffectiveUserId != process->RealUserId || process->EffectiveGroupId != process->RealGroupId)
             Permissions.IdentityChanged(process);
     }

@@ -77,7 +77,7 @@ public static unsafe class RegularFile
         if (count > 0)
         {
             Directories.Touch(file->Inode);
-            if (!FileRights.IsSuperuser)
+            if (!FileRights.Has(Capability.KeepSetId))
                 FileRights.DropSetId(file->Inode);
         }
 

@@ -84,6 +84,13 @@ public unsafe struct Process
     /// <summary>personality(2): kept and shown.</summary>
     public uint Personality;
 
+    /// <summary>
+    /// What of capabilities(7), as bits, its user would have and capset(2) has taken: those that are not effective, and
+    /// of them those that are not permitted any more either. Until the next execve(2).
+    /// </summary>
+    public ulong Withheld;
+    public ulong GivenUp;
+
     /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
     public bool IsUndumpable;
     public bool NoNewPrivileges;

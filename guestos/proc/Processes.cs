@@ -170,6 +170,8 @@ public static unsafe partial class Processes
         child->RealGroupId = parent->RealGroupId;
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
+        child->Withheld = parent->Withheld;
+        child->GivenUp = parent->GivenUp;
         child->FileUserId = parent->FileUserId;
         child->FileGroupId = parent->FileGroupId;
         child->Groups = parent->Groups;

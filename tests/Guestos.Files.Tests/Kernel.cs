@@ -112,6 +112,7 @@ namespace Guestos
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
         public bool NoNewPrivileges, IsUndumpable;
+        public ulong Withheld, GivenUp;
         public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId, FileUserId, FileGroupId;
         public PendingSignals Pending;
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -126,6 +127,62 @@ static void memory(void)
     ASK(mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
 
+/* The superuser gives up what lets him pass by the rights of files. */
+static int give_up(unsigned effective, unsigned permitted)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[2];
+    syscall(SYS_capget, &header, data);
+    data[0].effective &= ~effective;
+    data[0].permitted &= ~permitted;
+    return syscall(SYS_capset, &header, data);
+}
+
+#define BIT(name) (1u << CAP_##name)
+
+static void privileges(void)
+{
+    fflush(stdout);
+    if (fork() != 0) {
+        wait(0);
+        return;
+    }
+    close(open("secret", O_CREAT | O_WRONLY, 0));
+    mkdir("closed", 0);
+    close(open("other", O_CREAT | O_WRONLY, 0666));
+    chown("other", 1000, 1000);
+    ASK(give_up(BIT(DAC_OVERRIDE), 0));
+    ASK(open("secret", O_RDONLY) >= 0);
+    ASK(open("secret", O_WRONLY));
+    ASK(open("closed", O_RDONLY) >= 0);
+    ASK(mkdir("closed/in", 0755));
+    ASK(give_up(BIT(DAC_OVERRIDE) | BIT(DAC_READ_SEARCH), 0));
+    ASK(open("secret", O_RDONLY));
+    ASK(open("closed", O_RDONLY));
+    ASK(access("closed/in", F_OK));
+    ASK(open("other", O_RDWR) >= 0);
+    ASK(give_up(BIT(CHOWN) | BIT(FOWNER) | BIT(DAC_OVERRIDE) | BIT(DAC_READ_SEARCH), 0));
+    ASK(chmod("other", 0600));
+    ASK(chown("secret", 1000, -1));
+    ASK(chmod("secret", 0600));
+    ASK(open("secret", O_RDWR) >= 0);
+    ASK(give_up(BIT(MKNOD) | BIT(SYS_CHROOT), BIT(MKNOD)));
+    ASK(mknod("device", S_IFCHR | 0600, 0x103));
+    ASK(chroot("."));
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[2];
+    ASK(syscall(SYS_capget, &header, data));
+    printf("%d %d %d\n", !!(data[0].effective & BIT(SYS_CHROOT)), !!(data[0].permitted & BIT(SYS_CHROOT)), !!(data[0].permitted & BIT(MKNOD)));
+    data[0].permitted |= BIT(MKNOD);
+    ASK(syscall(SYS_capset, &header, data));
+    data[0].permitted &= ~BIT(MKNOD);
+    data[0].effective |= BIT(SYS_CHROOT);
+    ASK(syscall(SYS_capset, &header, data));
+    ASK(chroot("."));
+    fflush(stdout);
+    _exit(0);
+}
+
 static uint32_t word;
 
 static void *sleeper(void *unused) { syscall(SYS_futex, &word, FUTEX_WAIT, 0, 0, 0, 0); return 0; }
@@ -155,6 +212,8 @@ int main(void)
     names();
     descriptors();
     memory();
+    if (getuid() == 0)
+        privileges();
     waking();
     chdir("/");
     snprintf(command, sizeof command, "rm -r %s", folder);
