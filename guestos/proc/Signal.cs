@@ -81,5 +81,6 @@ public readonly struct Signal
     public static Signal VirtualAlarm => new(26);
     public static Signal Profile => new(27);
     public static Signal WindowChange => new(28);
+    public static Signal Io => new(29);
     public static Signal BadCall => new(31);
 }
