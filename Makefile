@@ -53,7 +53,8 @@ help:
 	@echo "  MONITORS=$(MONITORS) (domain, qemu, or domain,qemu)"
 	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
 	@echo "  of fuzz:          KEEP=1"
-	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs, kill-broker: SEED=N"
+	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs and"
+	@echo "    kill-broker:    SEED=N"
 	@echo "  of kernels:       SUITE=$(SUITE)        of kill-broker: KILLS=$(KILLS)"
 	@echo "  of conformance:   CASES=$(CASES) SEED=N"
 
@@ -140,10 +141,9 @@ audit: images
 audit-raise: images
 	@dotnet run -c Release -v:q --project audit/Audit.csproj -- --raise
 
-## lint: lists where the rules of .editorconfig are broken
-lint: all
-	@$(SCRATCH) PROJECTS="$$(git ls-files 'bench/*.csproj' 'tests/*.Tests/*.csproj' | paste -sd ';')" \
-	    dotnet build -c Release -m -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" Several.proj; audit/lint
+## lint: lists where the rules of .editorconfig are broken; compiles everything for it, once, and builds nothing
+lint:
+	@audit/lint
 
 ## coverage: lines that the unit tests of the guest's memory, processes, files and migration reach, by folder
 coverage: | deps
