@@ -1,4 +1,5 @@
 using System;
+using System.Runtime;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -18,6 +19,7 @@ public readonly struct ChaCha20
     private const int RowsOfBlock = 4;
     private const int DoubleRounds = 10;
 
+    // ChaCha20.S knows the order of these.
     private readonly Vector128<uint> upperKey;
     private readonly Vector128<uint> lowerKey;
     private readonly uint nonce0;
@@ -52,6 +54,12 @@ public readonly struct ChaCha20
     /// <param name="rows">Four for each block.</param>
     private void Blocks(Span<Vector128<uint>> rows, uint counter)
     {
+#if FREESTANDING
+        int triples = rows.Length / (3 * RowsOfBlock);
+        Triples(rows.Slice(0, triples * 3 * RowsOfBlock), counter);
+        rows = rows.Slice(triples * 3 * RowsOfBlock);
+        counter += 3 * (uint)triples;
+#endif
         int paired = rows.Length & ~(2 * RowsOfBlock - 1);
         for (int at = 0; at < paired; at += 2 * RowsOfBlock)
         {
@@ -64,6 +72,19 @@ public readonly struct ChaCha20
             counter++;
         }
     }
+
+#if FREESTANDING
+    // SAFETY: the routine reads this structure, and combines so many bytes of the text in place.
+    private unsafe void Triples(Span<Vector128<uint>> rows, uint counter)
+    {
+        fixed (ChaCha20* state = &this)
+        fixed (Vector128<uint>* text = rows)
+            Triples(state, (byte*)text, (nuint)(uint)(rows.Length / (3 * RowsOfBlock)), counter);
+    }
+
+    [RuntimeImport("*", "chacha20_triples"), MethodImpl(MethodImplOptions.InternalCall)]
+    private static extern unsafe void Triples(ChaCha20* state, byte* text, nuint count, uint counter);
+#endif
 
     // In both of these a quarter round (§2.1) of all columns stands twice: called by reference its variables would live
     // in memory. Behind each, diagonals become columns, and the other way round.

@@ -41,17 +41,17 @@ public class FreestandingTests
     /// <summary>What the image does after the hashes, done by BouncyCastle.</summary>
     private static byte[] Sealed()
     {
-        byte[] memory = new byte[400], key = new byte[32];
+        byte[] memory = new byte[900], key = new byte[32];
         for (int i = 0; i < memory.Length; i++)
             memory[i] = (byte)(i * 41 + (i >> 4));
-        for (int length = 0; length <= 300; length++)
+        for (int length = 0; length <= 800; length++)
         {
             if (length % 16 == 0)
                 Org.BouncyCastle.Math.EC.Rfc7748.X25519.ScalarMult(memory, 0, memory, 40, key, 0);
             int at = length % 16;
-            byte[] made = ChaCha20Poly1305Tests.Other(true, key, (ulong)length, memory[330..(330 + length % 50)], memory[at..(at + length)])!;
+            byte[] made = ChaCha20Poly1305Tests.Other(true, key, (ulong)length, memory[830..(830 + length % 50)], memory[at..(at + length)])!;
             made.AsSpan(0, length).CopyTo(memory.AsSpan(at));
-            made.AsSpan(length).CopyTo(memory.AsSpan(330 + length % 16));
+            made.AsSpan(length).CopyTo(memory.AsSpan(830 + length % 16));
             var hash = new Sha256Digest();
             hash.BlockUpdate(memory, 0, length);
             hash.DoFinal(key, 0);

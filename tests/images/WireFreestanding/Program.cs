@@ -38,20 +38,20 @@ internal static unsafe class Program
     /// <summary>Seals texts of every length around the block sizes with keys that came of X25519 and of what was sealed before.</summary>
     private static int Sealing()
     {
-        Span<byte> memory = stackalloc byte[400], key = stackalloc byte[32], tag = stackalloc byte[16], copy = stackalloc byte[400];
+        Span<byte> memory = stackalloc byte[900], key = stackalloc byte[32], tag = stackalloc byte[16], copy = stackalloc byte[900];
         for (int i = 0; i < memory.Length; i++)
             memory[i] = (byte)(i * 41 + (i >> 4));
-        for (int length = 0; length <= 300; length++)
+        for (int length = 0; length <= 800; length++)
         {
             if (length % 16 == 0)
                 X25519.Agree(memory.Slice(0, 32), memory.Slice(40, 32), key);
             Span<byte> text = memory.Slice(length % 16, length);
-            ReadOnlySpan<byte> associated = memory.Slice(330, length % 50);
+            ReadOnlySpan<byte> associated = memory.Slice(830, length % 50);
             ChaCha20Poly1305.Seal(key, (ulong)length, associated, text, tag);
             text.CopyTo(copy);
             if (!ChaCha20Poly1305.Open(key, (ulong)length, associated, copy.Slice(0, length), tag))
                 return 3;
-            tag.CopyTo(memory.Slice(330 + length % 16));
+            tag.CopyTo(memory.Slice(830 + length % 16));
             Sha256.Hash(memory.Slice(0, length), key);
         }
         fixed (byte* bytes = key)
