@@ -133,7 +133,9 @@ public unsafe struct Thread
     public FutexKey FutexKey;
     public uint FutexBits;
 
-    /// <summary>Since when it waits for a lock that is handed over (<see cref="PriorityFutex"/>); 0: it does not.</summary>
+    /// <summary>
+    /// Since when it waits for a lock that is handed over (<see cref="PriorityFutex"/>); 0: it does not.
+    /// </summary>
     public ulong FutexTurn;
     public WaitQueue FutexQueue;
     public bool FutexWoken;
