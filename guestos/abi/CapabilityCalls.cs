@@ -10,8 +10,10 @@ public static unsafe class CapabilityCalls
     private const uint CapabilityVersion2 = 0x20071026;
     private const uint CapabilityVersion3 = 0x20080522;
 
-    /// <summary>CAP_LAST_CAP and below.</summary>
-    private const ulong AllCapabilities = (1UL << 41) - 1;
+    /// <summary>CAP_LAST_CAP.</summary>
+    internal const ulong LastCapability = 40;
+
+    private const ulong AllCapabilities = (1UL << (int)(LastCapability + 1)) - 1;
 
     public struct CapabilityHeader
     {

@@ -352,8 +352,15 @@ public static unsafe class ProcessCalls
     private const ulong GetName = 16;
     private const ulong SetChildSubreaper = 36;
     private const ulong GetChildSubreaper = 37;
+    private const ulong GetKeepCapabilities = 7;
+    private const ulong SetKeepCapabilities = 8;
+    private const ulong ReadCapabilityBound = 23;
+    private const ulong GetSecureBits = 27;
     private const ulong SetNoNewPrivileges = 38;
     private const ulong GetNoNewPrivileges = 39;
+
+    /// <summary>SECBIT_KEEP_CAPS (linux/securebits.h).</summary>
+    private const long KeepCapabilitiesBit = 1 << 4;
 
     public static long Prctl(ulong option, ulong a, ulong b, ulong c, ulong d)
     {
@@ -388,6 +395,15 @@ public static unsafe class ProcessCalls
                 return 0;
             case GetChildSubreaper:
                 return ((UserPointer<int>)a).Put(process->AdoptsOrphans ? 1 : 0);
+            case GetKeepCapabilities:
+                return process->KeepsCapabilities ? 1 : 0;
+            case SetKeepCapabilities when a <= 1:
+                process->KeepsCapabilities = a != 0;
+                return 0;
+            case ReadCapabilityBound when a <= CapabilityCalls.LastCapability:
+                return 1;
+            case GetSecureBits:
+                return process->KeepsCapabilities ? KeepCapabilitiesBit : 0;
             case SetNoNewPrivileges when a == 1 && b == 0 && c == 0 && d == 0:
                 process->NoNewPrivileges = true;
                 return 0;

@@ -110,6 +110,7 @@ public static unsafe class FileRights
         process->IsUndumpable = false;
         process->Withheld = 0;
         process->GivenUp = 0;
+        process->KeepsCapabilities = false;
         if (process->EffectiveUserId != process->RealUserId || process->EffectiveGroupId != process->RealGroupId)
             Permissions.IdentityChanged(process);
     }

@@ -95,6 +95,11 @@ public unsafe struct Process
     public bool IsUndumpable;
     public bool NoNewPrivileges;
 
+    /// <summary>
+    /// PR_SET_KEEPCAPS (prctl(2)), until a program is run. It is remembered only: capabilities follow from the user.
+    /// </summary>
+    public bool KeepsCapabilities;
+
     /// <summary>PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children.</summary>
     public bool AdoptsOrphans;
 

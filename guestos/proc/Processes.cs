@@ -178,6 +178,7 @@ public static unsafe partial class Processes
         child->IsUndumpable = parent->IsUndumpable;
         child->Personality = parent->Personality;
         child->NoNewPrivileges = parent->NoNewPrivileges;
+        child->KeepsCapabilities = parent->KeepsCapabilities;
         child->Limits = parent->Limits;
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
         Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);

@@ -9,6 +9,13 @@ internal static class Table
 {
     private static readonly string[] s_python = [.. Directory.GetDirectories("/usr/lib", "python3.*").DefaultIfEmpty("/usr/lib/python3")];
 
+    private static readonly string[] s_ruby =
+        [.. new[] { "/usr/lib/ruby", "/usr/lib/x86_64-linux-gnu/ruby" }.SelectMany(place => Folders(place, "?.*.?").DefaultIfEmpty(place))];
+
+    private static readonly string s_gcc = Folders("/usr/lib/gcc/x86_64-linux-gnu", "*").Append("/usr/lib/gcc/x86_64-linux-gnu").First();
+
+    private static string[] Folders(string place, string pattern) => Directory.Exists(place) ? Directory.GetDirectories(place, pattern) : [];
+
     public static readonly Entry[] Texts =
     [
         new("dash", "dash", "loops, pipes, here documents, signals", ["dash", "tr"], "dash /programs/shell.sh"),
@@ -86,6 +93,8 @@ internal static class Table
         new("perl", "perl-base", "hashes, children, pipes, an alarm", ["perl", "/usr/lib/x86_64-linux-gnu/perl-base"], "perl /programs/text.pl"),
         new("lua", "lua5.4", "closures, coroutines, patterns, popen", ["lua5.4"], "lua5.4 /programs/text.lua"),
         new("luajit", "luajit", "the same, compiled while it runs", ["luajit"], "luajit /programs/text.lua"),
+        new("ruby", "ruby", "blocks, JSON, a thread with a queue, a child", ["ruby", .. s_ruby], "ruby --disable-gems /programs/text.rb"),
+        new("php", "php-cli", "generators, hashes, JSON, a child", ["php", "tr"], "php -n /programs/text.php"),
         new("tcl", "tcl8.6", "dictionaries, events, a child", ["tclsh8.6", "/usr/share/tcltk/tcl8.6", "tr", "echo"], "tclsh8.6 /programs/text.tcl"),
         new("gforth", "gforth", "words, doubles", ["gforth-0.7.3", "/usr/lib/x86_64-linux-gnu/gforth", "/usr/share/gforth"], "gforth-0.7.3 /programs/text.fs"),
         new("mujs", "mujs", "closures, JSON, regular expressions", ["mujs"], "mujs /programs/text.js"),
@@ -121,6 +130,14 @@ internal static class Table
         new("tcc", "tcc", "C compiled in the guest, and run", ["tcc", "/usr/lib/x86_64-linux-gnu/tcc"], """
             part >/dev/null; printf 'int printf(const char *, ...); int main(int count, char **words) { printf("from tcc %%d\\n", count * 6); return 0; }' >c.c
             tcc -run c.c a b; part >/dev/null; tcc -run c.c; cat >/dev/null; tcc -c -o c.o c.c && ls
+            """),
+        new("gcc", "gcc", "C compiled, assembled and linked in the guest by three jobs of make, and run",
+            ["gcc", "as", "ld", "make", "/usr/include/stdc-predef.h", .. new[] { "cc1", "collect2", "liblto_plugin.so", "crtbeginT.o", "crtend.o", "libgcc.a", "libgcc_eh.a" }.Select(name => $"{s_gcc}/{name}"),
+             .. new[] { "crt1.o", "crti.o", "crtn.o", "libc.a" }.Select(name => $"/usr/lib/x86_64-linux-gnu/{name}")], """
+            for i in 1 2 3; do part >/dev/null; echo "int f$i(int x) { return x * $i + 7; }" >f$i.c; gcc -O2 -S -o - f$i.c | md5sum; done
+            echo 'int printf(const char *, ...); int f1(int), f2(int), f3(int); int main(void) { printf("from gcc %d, ", f1(f2(f3(5)))); return 0; }' >m.c
+            printf 'all: m.o f1.o f2.o f3.o\n\tgcc -static -o all m.o f1.o f2.o f3.o\n%%.o: %%.c\n\tgcc -O2 -c -o $@ $<\n' >Makefile
+            make -s -j3 && ./all; md5sum all; cat >/dev/null
             """),
         new("ipcmk", "util-linux", "queues, semaphores and shared memory of System V, listed and removed", ["ipcmk", "ipcrm", "sed", "wc"], """
             part >/dev/null
@@ -201,6 +218,16 @@ internal static class Table
         },
         new("dropbear", "dropbear-bin", "a session of SSH for the whole time", ["dropbear", "dropbearkey", "tr"], "dropbearkey -t ed25519 -f key >/dev/null 2>&1; until_end dropbear -F -B -r key -p 8008 -P pid 2>log")
         { Port = 8008, ClientTools = ["dbclient"], Client = "export HOME=/tmp; dbclient -y -y -p 8008 root@$host 'tr a-z A-Z' 2>/dev/null | md5sum" },
+        new("sshd", "openssh-server", "a session of SSH for the whole time", ["/usr/sbin/sshd", "ssh-keygen", "tr"], """
+            mkdir -p /run/sshd; ssh-keygen -q -t ed25519 -N '' -f key
+            printf '%s\n' 'Port 8011' "HostKey $PWD/key" 'PermitRootLogin yes' 'PermitEmptyPasswords yes' "PidFile $PWD/pid" >conf
+            grep -q ^sshd /etc/passwd || echo 'sshd:x:65533:65534::/run/sshd:/bin/false' >>/etc/passwd
+            until_end /usr/sbin/sshd -D -f $PWD/conf -E log
+            """)
+        {
+            Port = 8011, ClientTools = ["ssh"],
+            Client = "ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -p 8011 root@$host 'tr a-z A-Z' | md5sum",
+        },
         new("iperf3", "iperf3", "a stream of 20 Mbit/s", ["iperf3"], "until_end iperf3 -s -p 8009 >/dev/null 2>&1")
         { Port = 8009, ClientTools = ["iperf3"], Client = "sleep 0.3; iperf3 -c $host -p 8009 -b 20M -t 3 | grep -c 'receiver'; cat >/dev/null" },
     ];

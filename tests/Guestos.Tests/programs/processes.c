@@ -844,6 +844,19 @@ static void controls(void)
     ask(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     ask(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
     ask(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    ask(prctl(PR_GET_KEEPCAPS));
+    ask(prctl(PR_SET_KEEPCAPS, 1));
+    ask(prctl(PR_GET_KEEPCAPS));
+    ask(prctl(PR_GET_SECUREBITS));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(prctl(PR_GET_KEEPCAPS));
+    int status;
+    waitpid(child, &status, 0);
+    answer("a child keeps", WEXITSTATUS(status));
+    ask(prctl(PR_SET_KEEPCAPS, 2));
+    ask(prctl(PR_CAPBSET_READ, 40));
+    ask(prctl(PR_CAPBSET_READ, 64));
     ask(prctl(12345));
     ask(syscall(324, 1 << 20, 0));
 }
