@@ -92,12 +92,14 @@ public sealed class LayerTests
     [Fact]
     public void A_row_holds_for_what_lies_below_unless_something_below_has_a_row()
     {
-        Map map = Map.Read("| folder | what | may use |\n| --- | --- | --- |\n| `a` | | `b` |\n| `b` | | |\n| `b/c` | | everything |\n");
+        Map map = Map.Read("| folder | what | may use |\n| --- | --- | --- |\n| `a` | | `b` |\n| `b` | | |\n| `b/c` | | everything |\n| `d/e` | | |\n| `f` | | `d` |\n");
         Assert.Equal("a", map.FolderOf("a/deep/File.cs"));
         Assert.Equal("b", map.FolderOf("b/File.cs"));
         Assert.Equal("b/c", map.FolderOf("b/c/File.cs"));
         Assert.Null(map.FolderOf("b/other/File.cs"));
-        Assert.True(map.Allows("a", "b/c"));
+        Assert.True(map.Allows("a", "b"));
+        Assert.False(map.Allows("a", "b/c"));
+        Assert.True(map.Allows("f", "d/e"));
         Assert.True(map.Allows("b/c", "a"));
         Assert.False(map.Allows("b", "a"));
     }

@@ -58,9 +58,12 @@ internal sealed partial class Map
         return null;
     }
 
-    /// <summary>A folder may use itself, what its row names, and what lies below a folder that its row names.</summary>
-    public bool Allows(string from, string to) =>
-        from == to || AllowsAll(from) || uses[from].Any(used => used == to || to.StartsWith(used + "/", StringComparison.Ordinal));
+    /// <summary>
+    /// A folder may use itself and what its row names. A name that has no row of its own stands for all rows below it; one that has a row stands for
+    /// that row alone, which holds for the files in the folder itself where there are rows below it.
+    /// </summary>
+    public bool Allows(string from, string to) => from == to || AllowsAll(from)
+        || uses[from].Any(used => used == to || !uses.ContainsKey(used) && to.StartsWith(used + "/", StringComparison.Ordinal));
 
     public bool AllowsAll(string from) => uses[from].Contains(Everything);
 
