@@ -187,30 +187,6 @@ public sealed class UploadTests
             socket.Dispose();
     }
 
-    /// <summary>Who is never silent for long and never says enough: a byte now and then, on as many connections as the firmware has places.</summary>
-    [RootTheory, Monitors]
-    public void Strangers_who_send_a_byte_now_and_then_keep_no_customer_waiting(string monitor)
-    {
-        const int Places = 5;
-        using var machine = new Machine(monitor, s_loader);
-        byte[] hello = Client.Hello(s_wrongKey);
-        for (int round = 0; round < 3; round++)
-        {
-            Socket[] strangers = [.. Enumerable.Range(0, Places).Select(_ => machine.Space.Connect())];
-            for (int i = 0; i < 4; i++)
-            {
-                foreach (Socket stranger in strangers)
-                    stranger.Send(hello, i, 1, SocketFlags.None);
-                Thread.Sleep(50);
-            }
-            var clock = Stopwatch.StartNew();
-            using (machine.UploadLoader(s_loader))
-                Assert.InRange(clock.ElapsedMilliseconds, 0, 3000);
-            foreach (Socket stranger in strangers)
-                stranger.Dispose();
-        }
-    }
-
     /// <summary>The firmware does not hear of a hello before all of it is there: TCP repeats what it had sent in pieces as one.</summary>
     [RootTheory, Monitors]
     public void A_hello_in_pieces_is_taken_when_it_is_whole(string monitor)
