@@ -156,6 +156,7 @@ public static unsafe class Dispatch
             SystemCall.IoprioSet => PriorityCalls.IoprioSet(a, b, c),
             SystemCall.IoprioGet => PriorityCalls.IoprioGet(a, b),
             SystemCall.RtTgsigqueueinfo => SignalCalls.RtTgsigqueueinfo(a, b, c, d),
+            SystemCall.Ptrace => TraceCalls.Call(a, b, c, d),
             SystemCall.ProcessVmReadv => ProcessMemoryCalls.Read(a, b, c, d, e, f),
             SystemCall.ProcessVmWritev => ProcessMemoryCalls.Write(a, b, c, d, e, f),
             SystemCall.Kcmp => ProcessMemoryCalls.Compare(a, b, c, d, e),

@@ -9,12 +9,14 @@ internal static unsafe class FutexCalls
     private const ulong Requeue = 3;
     private const ulong CompareRequeue = 4;
     private const ulong WakeOperate = 5;
-    private const ulong LockPriority = 6;
-    private const ulong UnlockPriority = 7;
-    private const ulong TryLockPriority = 8;
+    private const ulong LockInheriting = 6;
+    private const ulong UnlockInheriting = 7;
+    private const ulong TryLockInheriting = 8;
     private const ulong WaitBitset = 9;
     private const ulong WakeBitset = 10;
-    private const ulong LockPriorityByClock = 13;
+    private const ulong WaitRequeueInheriting = 11;
+    private const ulong CompareRequeueInheriting = 12;
+    private const ulong LockInheriting2 = 13;
     private const ulong CommandMask = 0x7f;
     private const ulong Private = 0x80;
     private const ulong RealtimeClock = 0x100;
@@ -24,6 +26,11 @@ internal static unsafe class FutexCalls
     {
         if ((word.Address & 3) != 0)
             return Errno.EINVAL;
+        ulong command = operation & ~(Private | RealtimeClock);
+        bool hasOneClock =
+            command is LockInheriting or UnlockInheriting or TryLockInheriting or CompareRequeueInheriting;
+        if (hasOneClock && (operation & RealtimeClock) != 0)
+            return Errno.ENOSYS;
         AddressSpace* space = Process.Current->Space;
         bool isPrivate = (operation & Private) != 0;
         if (!FutexKey.TryMake(space, word, isPrivate, out FutexKey key))
@@ -38,12 +45,6 @@ internal static unsafe class FutexCalls
                 return Futex.Wake(key, AtLeastOne(value), uint.MaxValue);
             case WakeBitset:
                 return (uint)third == 0 ? Errno.EINVAL : Futex.Wake(key, AtLeastOne(value), (uint)third);
-            case LockPriority or LockPriorityByClock:
-                return Lock(word, key, timeout, operation);
-            case TryLockPriority:
-                return PriorityFutex.Lock(word, key, 0, waits: false);
-            case UnlockPriority:
-                return PriorityFutex.Unlock(word, key);
             case WakeOperate:
                 return WakeAndChange(space, key, isPrivate, (int)value, (int)timeout, second, (uint)third);
             case Requeue:
@@ -60,9 +61,71 @@ internal static unsafe class FutexCalls
                 if (!FutexKey.TryMake(space, second, isPrivate, out FutexKey target))
                     return Errno.EFAULT;
                 return Futex.Move(key, (int)value, target, (int)timeout);
+            case LockInheriting:
+            case LockInheriting2:
+                bool byRealtime = (operation & CommandMask) == LockInheriting || (operation & RealtimeClock) != 0;
+                long error = ReadMoment(timeout, byRealtime, out ulong deadline);
+                return error < 0 ? error : PriorityLocks.Lock(word, key, deadline, false);
+            case TryLockInheriting:
+                return PriorityLocks.Lock(word, key, ulong.MaxValue, true);
+            case UnlockInheriting:
+                return PriorityLocks.Unlock(word, key);
+            case WaitRequeueInheriting:
+                return WaitForLock(word, key, (uint)value, timeout, operation, second);
+            case CompareRequeueInheriting:
+                return RequeueToLock(word, key, (int)value, (int)timeout, isPrivate, second, (uint)third);
             default:
                 return Errno.ENOSYS;
         }
+    }
+
+    private static long WaitForLock(
+        UserPointer<uint> word, FutexKey key, uint expected, ulong timeout, ulong operation, UserPointer<uint> second)
+    {
+        long error = ReadMoment(timeout, (operation & RealtimeClock) != 0, out ulong deadline);
+        if (error < 0)
+            return error;
+        error = KeyOfLock(second, key, (operation & Private) != 0, out FutexKey target);
+        return error < 0 ? error : PriorityLocks.WaitForLock(word, key, expected, deadline, second, target);
+    }
+
+    private static long RequeueToLock(
+        UserPointer<uint> word, FutexKey key, int wake, int most, bool isPrivate, UserPointer<uint> second,
+        uint expected)
+    {
+        if (wake != 1 || most < 0)
+            return Errno.EINVAL;
+        long error = KeyOfLock(second, key, isPrivate, out FutexKey target);
+        if (error < 0)
+            return error;
+        if (!word.TryGet(out uint seen))
+            return Errno.EFAULT;
+        return seen != expected ? Errno.EAGAIN : PriorityLocks.Requeue(key, second, target, most);
+    }
+
+    /// <summary>0, EFAULT, or EINVAL: it is the word that is waited on.</summary>
+    private static long KeyOfLock(UserPointer<uint> word, FutexKey other, bool isPrivate, out FutexKey key)
+    {
+        key = default;
+        if ((word.Address & 3) != 0)
+            return Errno.EINVAL;
+        if (!FutexKey.TryMake(Process.Current->Space, word, isPrivate, out key))
+            return Errno.EFAULT;
+        return key.Is(other) ? Errno.EINVAL : 0;
+    }
+
+    /// <summary>A time of one of two clocks, null for never: 0, EFAULT or EINVAL.</summary>
+    private static long ReadMoment(UserPointer<TimeCalls.TimeSpec> time, bool isRealtime, out ulong deadline)
+    {
+        deadline = ulong.MaxValue;
+        if (time.IsNull)
+            return 0;
+        if (!time.TryGet(out _))
+            return Errno.EFAULT;
+        if (!TimeCalls.ReadTime(time, out ulong nanoseconds))
+            return Errno.EINVAL;
+        deadline = isRealtime ? TimeCalls.MonotonicOf(nanoseconds) : nanoseconds;
+        return 0;
     }
 
     /// <summary>Linux counts whom it has woken before it looks how many were asked for: of none it wakes one.</summary>
@@ -85,25 +148,7 @@ internal static unsafe class FutexCalls
         if (!second.TryPut(changed))
             return Errno.EFAULT;
         long woken = Futex.Wake(first, wake, uint.MaxValue);
-        return holds ? woken + Futex.Wake(key, wakeSecond, uint.MaxValue) : woken;
-    }
-
-    /// <summary>FUTEX_LOCK_PI counts in wall time, FUTEX_LOCK_PI2 in that of its flag.</summary>
-    private static long Lock(
-        UserPointer<uint> word, FutexKey key, UserPointer<TimeCalls.TimeSpec> timeout, ulong operation)
-    {
-        ulong deadline = ulong.MaxValue;
-        if (!timeout.IsNull)
-        {
-            if (!timeout.TryGet(out _))
-                return Errno.EFAULT;
-            if (!TimeCalls.ReadTime(timeout, out deadline))
-                return Errno.EINVAL;
-            if ((operation & CommandMask) == LockPriority || (operation & RealtimeClock) != 0)
-                deadline = TimeCalls.MonotonicOf(deadline);
-        }
-
-        return PriorityFutex.Lock(word, key, deadline, waits: true);
+        return holds && woken >= 0 ? woken + Futex.Wake(key, wakeSecond, uint.MaxValue) : woken;
     }
 
     private static long Wait(

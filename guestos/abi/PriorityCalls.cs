@@ -51,15 +51,12 @@ public static unsafe class PriorityCalls
             else
             {
                 thread->NiceValue = nice;
-                thread->Weight = WeightOf(thread);
+                PriorityLocks.UpdateWeight(thread);
                 result = result == Errno.ESRCH ? 0 : result;
             }
         }
         return result;
     }
-
-    private static uint WeightOf(Thread* thread) =>
-        thread->Policy == SchedIdle ? Nice.IdleWeight : Nice.WeightOf(thread->NiceValue);
 
     /// <summary>
     /// 20 − nice of the process that has most, so that no result looks like an error (getpriority(2)).
@@ -95,7 +92,7 @@ public static unsafe class PriorityCalls
                 if (!Permissions.MaySchedule(Process.Current, thread->Process))
                     return Errno.EPERM;
                 thread->Policy = (byte)policy;
-                thread->Weight = WeightOf(thread);
+                PriorityLocks.UpdateWeight(thread);
                 return 0;
             case SchedFifo or SchedRoundRobin when priority is >= MinRealTime and <= MaxRealTime:
                 return Errno.EPERM;
@@ -245,7 +242,7 @@ public static unsafe class PriorityCalls
                     return Errno.EPERM;
                 thread->Policy = (byte)wanted.Policy;
                 thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Lowest, Nice.Highest);
-                thread->Weight = WeightOf(thread);
+                PriorityLocks.UpdateWeight(thread);
                 return 0;
             case <= 6 when wanted.Policy != 4:
                 return Errno.EPERM;

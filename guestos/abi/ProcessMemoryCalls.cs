@@ -39,7 +39,8 @@ public static unsafe class ProcessMemoryCalls
             if ((long)vector.Length < 0)
                 return Errno.EINVAL;
         }
-        Process* target = ProcessTable.Find((int)id);
+        Thread* thread = Threads.Find((int)id);
+        Process* target = thread != null ? thread->Process : null;
         AddressSpace* space = target != null ? target->Space : null;
         if (space == null)
             return Errno.ESRCH;

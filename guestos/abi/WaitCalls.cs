@@ -23,6 +23,9 @@ public static unsafe class WaitCalls
         public int Id;
         public int Status;
         public uint UserId;
+
+        /// <summary>A stop of one that the caller traces.</summary>
+        public bool IsTrapped;
         public bool Usage;
         public ulong UserTime;
         public ulong KernelTime;
@@ -42,9 +45,13 @@ public static unsafe class WaitCalls
             bool any = false;
             for (Process* child = ProcessTable.First; child != null; child = child->Next)
             {
+                if (Tracing.Count > 0 && FindTracee(self, child, which, options, exited, ref any, ref found))
+                    return 1;
                 if (child->ParentId != self->Id || child == self || !IsMeant(child, which))
                     continue;
                 any = true;
+                if (child->State == ProcessState.Zombie && !IsParents(child))
+                    continue;
                 found.Id = child->Id;
                 found.UserId = child->RealUserId;
                 if (child->State == ProcessState.Zombie && exited)
@@ -52,7 +59,10 @@ public static unsafe class WaitCalls
                     Reap(self, child, ref found, !options.Has(NoWait));
                     return 1;
                 }
-                bool stopped = child->StopStatus is not (0 or Processes.ContinuedStatus) && options.Has(Untraced);
+                // A tracer is told of stops by its tracees.
+                bool isTracee = Tracing.TracerOf(child->FirstThread) == self;
+                bool stopped = !isTracee && child->StopStatus is not (0 or Processes.ContinuedStatus)
+                    && options.Has(Untraced);
                 bool continued = child->StopStatus == Processes.ContinuedStatus && options.Has(Continued);
                 if (stopped || continued)
                 {
@@ -70,6 +80,55 @@ public static unsafe class WaitCalls
             if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
                 return Errno.EINTR;
         }
+    }
+
+    /// <summary>
+    /// Stops and ends that the caller is told of as the tracer, of a process and its threads; and whether there is
+    /// anybody of it to wait for.
+    /// </summary>
+    private static bool FindTracee(
+        Process* self, Process* process, int which, CallFlags options, bool exited, ref bool any, ref Found found)
+    {
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+        {
+            bool isMeant = which > 0 ? thread->Id == which : IsMeant(process, which);
+            if (Tracing.TracerOf(thread) != self || !isMeant)
+                continue;
+            any = true;
+            bool isFirst = thread == process->FirstThread;
+            bool hasEnded = thread->State == ThreadState.Ended;
+            found.Id = thread->Id;
+            found.UserId = process->RealUserId;
+            if (isFirst && hasEnded)
+            {
+                bool isOthersChild = process->State == ProcessState.Zombie && process->ParentId != self->Id;
+                if (!exited || !isOthersChild || Tracing.HasEndedTracee(process))
+                    continue;
+                found.Status = process->ExitStatus;
+                if (!options.Has(NoWait))
+                    Tracing.ReapProcess(process);
+                return true;
+            }
+            if (!thread->Trace.IsUnreported || thread->State != ThreadState.Traced && !hasEnded || hasEnded && !exited)
+                continue;
+            found.IsTrapped = !hasEnded;
+            found.Status = hasEnded ? thread->Trace.Code : thread->Trace.Code << 8 | StoppedStatus;
+            if (options.Has(NoWait))
+                return true;
+            if (hasEnded)
+                Tracing.Reap(thread);
+            else
+                thread->Trace.IsUnreported = false;
+            return true;
+        }
+        return false;
+    }
+
+    /// <summary>The end of a zombie is its parent's to wait for: all tracers have, who are not the parent.</summary>
+    private static bool IsParents(Process* child)
+    {
+        Process* tracer = Tracing.TracerOf(child->FirstThread);
+        return (tracer == null || tracer->Id == child->ParentId) && !Tracing.HasEndedTracee(child);
     }
 
     private static bool IsMeant(Process* child, int which)
@@ -174,10 +233,10 @@ public static unsafe class WaitCalls
         if (isFound)
         {
             words[NumberWord] = Signal.Child.Number;
-            words[CodeWord] = CodeOf(found.Status);
+            words[CodeWord] = found.IsTrapped ? SignalCode.Trapped : CodeOf(found.Status);
             words[PidWord] = found.Id;
             words[UidWord] = (int)found.UserId;
-            words[StatusWord] = StatusOf(found.Status);
+            words[StatusWord] = found.IsTrapped ? found.Status >> 8 : StatusOf(found.Status);
         }
         return to.TryPutAll(new ReadOnlySpan<byte>(words, InformationWords * sizeof(int)));
     }

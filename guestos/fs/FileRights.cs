@@ -98,7 +98,8 @@ public static unsafe class FileRights
     /// </summary>
     public static void TakeIds(Process* process, Inode* program)
     {
-        bool given = !process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid);
+        bool given = !process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid)
+            && Tracing.MayTakeIds(process);
         if (given && (program->Permissions & SetUser) != 0)
             process->EffectiveUserId = program->UserId;
         if (given && (program->Permissions & SetGroup) != 0 && (program->Permissions & GroupExecutes) != 0)

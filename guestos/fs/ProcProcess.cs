@@ -37,6 +37,10 @@ public static unsafe class ProcProcess
                 if (space != null)
                     Copy(space, space->EnvironmentStart, space->EnvironmentEnd, text);
                 break;
+            case ProcNode.ProcessAuxiliary:
+                if (space != null)
+                    Copy(space, space->AuxiliaryStart, space->AuxiliaryEnd, text);
+                break;
             case ProcNode.ProcessName or ProcNode.TaskName:
                 text->Add(thread->Name, Thread.NameLength);
                 text->Add((byte)'\n');
@@ -148,6 +152,7 @@ public static unsafe class ProcProcess
     private static byte StateLetter(Thread* thread) => thread->State switch
     {
         ThreadState.Stopped => (byte)'T',
+        ThreadState.Traced => (byte)'t',
         ThreadState.Ended => (byte)'Z',
         ThreadState.Sleeping => (byte)'S',
         _ => (byte)'R',
@@ -227,13 +232,14 @@ public static unsafe class ProcProcess
         {
             (byte)'R' => " (running)"u8,
             (byte)'T' => " (stopped)"u8,
+            (byte)'t' => " (tracing stop)"u8,
             (byte)'Z' => " (zombie)"u8,
             _ => " (sleeping)"u8,
         });
         Entry(text, "\nTgid:\t"u8, (ulong)process->Id);
         Entry(text, "\nPid:\t"u8, (ulong)thread->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
-        Entry(text, "\nTracerPid:\t"u8, 0);
+        Entry(text, "\nTracerPid:\t"u8, (ulong)Tracing.TracerIdOf(thread));
         Four(text, "\nUid:"u8, process->RealUserId, process->EffectiveUserId, process->SavedUserId);
         Four(text, "\nGid:"u8, process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
         Entry(text, "\nFDSize:\t"u8, FileContext.TableOf(process) != null ? FileContext.TableOf(process)->Size : 0);

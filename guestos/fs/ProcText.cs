@@ -32,6 +32,7 @@ public static unsafe class ProcText
         Read = &Read,
         Write = &Write,
         ReadAt = &ReadAt,
+        WriteAt = &WriteAt,
         Seek = &Seek,
     };
 
@@ -51,6 +52,8 @@ public static unsafe class ProcText
 
     private static long ReadAt(File* file, ulong offset, ref Transfer to)
     {
+        if (ProcMemory.Is(file))
+            return ProcMemory.Copy(file, offset, ref to, write: false);
         var text = (TextBuffer*)file->Object;
         if (text == null)
         {
@@ -72,6 +75,15 @@ public static unsafe class ProcText
     /// <summary>The few files that may be written: names. A trailing newline does not count.</summary>
     private static long Write(File* file, ref Transfer from)
     {
+        if (ProcMemory.Is(file))
+        {
+            SleepLock.Take(&file->PositionLock);
+            long count = WriteAt(file, file->Position, ref from);
+            if (count > 0)
+                file->Position += (ulong)count;
+            SleepLock.Release(&file->PositionLock);
+            return count;
+        }
         int length = (int)Math.Min(from.Count, 256);
         if (!from.TryTake((ulong)length, out ReadOnlySpan<byte> value))
             return Errno.EFAULT;
@@ -100,6 +112,9 @@ public static unsafe class ProcText
 
         return (long)from.Count;
     }
+
+    private static long WriteAt(File* file, ulong offset, ref Transfer from) =>
+        ProcMemory.Is(file) ? ProcMemory.Copy(file, offset, ref from, write: true) : Write(file, ref from);
 
     private static void Release(File* file)
     {

@@ -76,6 +76,8 @@ public enum ProcNode
     ProcessMaps,
     ProcessMounts,
     ProcessLimits,
+    ProcessAuxiliary,
+    ProcessMemory,
     ProcessExecutable,
     ProcessDirectory,
     ProcessRoot,
@@ -88,6 +90,7 @@ public enum ProcNode
     TaskStat,
     TaskStatus,
     TaskName,
+    TaskMemory,
     Count,
 }
 
@@ -193,6 +196,8 @@ public static unsafe class ProcTree
         ProcNode.ProcessName or ProcNode.TaskName => "comm"u8,
         ProcNode.ProcessMaps => "maps"u8,
         ProcNode.ProcessLimits => "limits"u8,
+        ProcNode.ProcessAuxiliary => "auxv"u8,
+        ProcNode.ProcessMemory or ProcNode.TaskMemory => "mem"u8,
         ProcNode.ProcessExecutable => "exe"u8,
         ProcNode.ProcessDirectory => "cwd"u8,
         ProcNode.ProcessRoot => "root"u8,
@@ -234,7 +239,8 @@ public static unsafe class ProcTree
     };
 
     private static bool IsWritable(ProcNode node) =>
-        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName or ProcNode.TaskName;
+        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName or ProcNode.TaskName
+            or ProcNode.ProcessMemory or ProcNode.TaskMemory;
 
     /// <summary>Its name is a number.</summary>
     private static bool IsNumbered(ProcNode node) =>

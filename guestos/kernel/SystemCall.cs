@@ -109,6 +109,7 @@ public enum SystemCall : ulong
     Getrusage = 98,
     Sysinfo = 99,
     Times = 100,
+    Ptrace = 101,
     Getuid = 102,
     Getgid = 104,
     Setuid = 105,

@@ -32,6 +32,8 @@ public unsafe partial struct AddressSpace
         to->ArgumentsEnd = from->ArgumentsEnd;
         to->EnvironmentStart = from->EnvironmentStart;
         to->EnvironmentEnd = from->EnvironmentEnd;
+        to->AuxiliaryStart = from->AuxiliaryStart;
+        to->AuxiliaryEnd = from->AuxiliaryEnd;
         to->BreakStart = from->BreakStart;
         to->Break = from->Break;
         SetExecutable(to, from->Executable);

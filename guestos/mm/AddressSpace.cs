@@ -53,6 +53,10 @@ public unsafe partial struct AddressSpace
     public ulong EnvironmentStart;
     public ulong EnvironmentEnd;
 
+    /// <summary>What the program was told at its start (getauxval(3)): /proc/PID/auxv.</summary>
+    public ulong AuxiliaryStart;
+    public ulong AuxiliaryEnd;
+
     /// <summary>Frames mapped now (resident set).</summary>
     public ulong ResidentPages;
 

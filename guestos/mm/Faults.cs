@@ -138,6 +138,43 @@ public unsafe partial struct AddressSpace
         return Resolve(space, page, isOwn ? Access.Write : Access.Read, floor);
     }
 
+    /// <summary>
+    /// Makes one page the kernel's to write to where the process itself may not, as a debugger does with code: of a
+    /// private area, which has a copy of its own then. Of a shared one only if the process may write to it.
+    /// </summary>
+    public static FaultResult ResolveForced(AddressSpace* space, ulong address)
+    {
+        Area* area = AreaAtOrAbove(space, address);
+        bool isOwn = area != null && area->Start <= address && !area->Shared
+            && (area->Protection & Protection.WRITE) == 0;
+        if (!isOwn)
+            return Resolve(space, address, Access.Write, Frames.UserFloor);
+        FaultResult result = Resolve(space, address, Access.Read, Frames.UserFloor);
+        if (result != FaultResult.Resolved)
+            return result;
+        ulong page = address & ~(ulong)(Frames.Size - 1);
+        return CopyOnWrite(space, area, page, PageTable.Find(space->Root, address, true), Frames.UserFloor);
+    }
+
+    /// <summary>
+    /// Where the kernel has a byte of a space that may be another's, and what follows in its page, until it gives way.
+    /// False: nothing is there, or it is shared and not to be written to.
+    /// </summary>
+    public static bool TryReach(AddressSpace* space, ulong address, bool write, out byte* there)
+    {
+        there = null;
+        if (address >= End)
+            return false;
+        FaultResult result = write
+            ? ResolveForced(space, address)
+            : Resolve(space, address, Access.Read, Frames.UserFloor);
+        if (result != FaultResult.Resolved)
+            return false;
+        ulong* entry = PageTable.Find(space->Root, address, false);
+        there = DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1)));
+        return true;
+    }
+
     private static FaultResult Populate(AddressSpace* space, Area* area, ulong page, ulong* entry, ulong floor)
     {
         ulong frame = Frames.AllocateUser(floor);

@@ -53,6 +53,7 @@ public static unsafe class Futex
             return Errno.EFAULT;
         if (seen != expected)
             return Errno.EAGAIN;
+        thread->FutexKind = FutexKind.Plain;
         thread->FutexKey = key;
         thread->FutexBits = bits;
         thread->FutexWoken = false;
@@ -73,7 +74,9 @@ public static unsafe class Futex
                 Wake(key, count, uint.MaxValue);
     }
 
-    /// <summary>Wakes some that wait with one of the bits; how many they were.</summary>
+    /// <summary>
+    /// Wakes some that wait with one of the bits; how many they were. EINVAL: they wait for a lock.
+    /// </summary>
     public static long Wake(FutexKey key, int count, uint bits)
     {
         int woken = 0;
@@ -81,6 +84,8 @@ public static unsafe class Futex
         {
             if (!Waits(thread, key) || (thread->FutexBits & bits) == 0)
                 continue;
+            if (thread->FutexKind != FutexKind.Plain)
+                return Errno.EINVAL;
             thread->FutexWoken = true;
             Scheduler.Wake(&thread->FutexQueue);
             woken++;
@@ -92,27 +97,31 @@ public static unsafe class Futex
     public static long Move(FutexKey from, int wake, FutexKey to, int move)
     {
         long woken = Wake(from, wake, uint.MaxValue);
+        if (woken < 0)
+            return woken;
         int moved = 0;
         for (Thread* thread = Threads.First; thread != null && moved < move; thread = Threads.After(thread))
             if (Waits(thread, from))
             {
+                if (thread->FutexKind != FutexKind.Plain)
+                    return Errno.EINVAL;
                 thread->FutexKey = to;
                 moved++;
             }
         return woken + moved;
     }
 
-    private static bool Waits(Thread* thread, FutexKey key) =>
+    internal static bool Waits(Thread* thread, FutexKey key) =>
         !thread->FutexKey.IsNone && thread->FutexKey.Is(key) && !thread->FutexWoken;
 
     // ---- robust futexes (Documentation/locking/robust-futex-ABI.rst) ----
 
-    internal const uint OwnerMask = 0x3fffffff;
-    internal const uint OwnerDied = 0x40000000;
-    internal const uint Waiters = 0x80000000;
+    private const uint OwnerMask = PriorityLocks.OwnerMask;
+    private const uint OwnerDied = PriorityLocks.OwnerDied;
+    private const uint Waiters = PriorityLocks.Waiters;
 
-    /// <summary>In the address of an entry: its lock is one that is handed over.</summary>
-    private const ulong IsHandedOver = 1;
+    /// <summary>In the address of an entry of the list: it is a lock of <see cref="PriorityLocks"/>.</summary>
+    private const ulong Inherits = 1;
 
     /// <summary>
     /// Most locks that are looked at when their owner ends: the list is a program's, and may be a ring.
@@ -146,33 +155,28 @@ public static unsafe class Futex
         ulong entry = head.Next;
         for (int i = 0; i < MaxLocks && (entry & ~1UL) != list; i++)
         {
-            if (!((UserPointer<ulong>)(entry & ~1UL)).TryGet(out ulong next))
+            if (!((UserPointer<ulong>)(entry & ~Inherits)).TryGet(out ulong next))
                 break;
-            if (entry != head.Pending)
-                FreeLock(thread, (entry & ~1UL) + (ulong)head.Offset, (entry & IsHandedOver) != 0);
+            if ((entry & ~Inherits) != (head.Pending & ~Inherits))
+                FreeLock(thread, entry, head.Offset, false);
             entry = next;
         }
         if (head.Pending != 0)
-            FreeLock(thread, (head.Pending & ~1UL) + (ulong)head.Offset, (head.Pending & IsHandedOver) != 0);
+            FreeLock(thread, head.Pending, head.Offset, true);
     }
 
-    private static void FreeLock(Thread* thread, UserPointer<uint> word, bool handsOver)
+    private static void FreeLock(Thread* thread, ulong entry, long offset, bool isPending)
     {
-        if ((word.Address & 3) != 0 || !word.TryGet(out uint held) || (held & OwnerMask) != (uint)thread->Id
-            || !word.TryPut(held & Waiters | OwnerDied) || (held & Waiters) == 0)
+        bool inherits = (entry & Inherits) != 0;
+        UserPointer<uint> word = (entry & ~Inherits) + (ulong)offset;
+        if ((word.Address & 3) != 0 || !word.TryGet(out uint held))
             return;
-        if (!handsOver)
-        {
+        // Unlocked, and ended before it could wake whoever waits.
+        if (isPending && !inherits && held == 0)
             WakeWord(thread->Process->Space, word, 1);
+        if ((held & OwnerMask) != (uint)thread->Id || !word.TryPut(held & Waiters | OwnerDied))
             return;
-        }
-
-        for (int kind = 0; kind < 2; kind++)
-            if (FutexKey.TryMake(thread->Process->Space, word, kind == 0, out FutexKey key)
-                && PriorityFutex.FirstOf(key) != null)
-            {
-                PriorityFutex.HandOver(word, key, OwnerDied);
-                return;
-            }
+        if (!inherits && (held & Waiters) != 0)
+            WakeWord(thread->Process->Space, word, 1);
     }
 }

@@ -4,7 +4,7 @@ namespace Guestos;
 /// Nice values, −20 to 19, and what they weigh: each step is a quarter more or less of the processor (nice(2),
 /// sched(7)).
 /// </summary>
-public static class Nice
+public static unsafe class Nice
 {
     public const int Lowest = -20;
     public const int Highest = 19;
@@ -14,6 +14,7 @@ public static class Nice
 
     /// <summary>SCHED_IDLE.</summary>
     public const uint IdleWeight = 3;
+    public const byte IdlePolicy = 5;
 
     public static uint WeightOf(int nice)
     {
@@ -24,6 +25,10 @@ public static class Nice
             weight = weight * 5 / 4;
         return weight;
     }
+
+    /// <summary>A thread's own: what it inherits from others does not count.</summary>
+    public static uint WeightOf(Thread* thread) =>
+        thread->Policy == IdlePolicy ? IdleWeight : WeightOf(thread->NiceValue);
 
     /// <summary>Processor time as virtual time.</summary>
     public static ulong Scale(ulong nanoseconds, uint weight) =>

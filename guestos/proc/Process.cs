@@ -141,6 +141,12 @@ public unsafe struct Process
     /// </summary>
     public int StopStatus;
 
+    /// <summary>By which it has been stopped last.</summary>
+    public Signal StopSignal;
+
+    /// <summary>The thread that has forked it.</summary>
+    public int ParentThreadId;
+
     /// <summary>Sent to the parent at the end.</summary>
     public Signal ExitSignal;
 

@@ -20,9 +20,12 @@ public static unsafe partial class Processes
         Prepare(cloner, thread, request);
         thread->VirtualTime = cloner->VirtualTime;
         int id = thread->Id;
+        BeginTracing(cloner, thread, Tracing.EventClone, request);
         Scheduler.MakeRunnable(thread);
         if (process->Exiting || process->Survivor != null)
             End(thread);
+        if (!request.Has(CloneUntraced))
+            Tracing.Happened(cloner, Tracing.EventClone, (ulong)id);
         return id;
     }
 
@@ -36,11 +39,14 @@ public static unsafe partial class Processes
         Process* process = thread->Process;
         if (process->ThreadCount == 1)
             Exit(status);
-        LeaveProcess(thread);
+        Tracing.Ends(thread, status);
+        if (process->ThreadCount == 1)
+            Exit(status);
+        LeaveProcess(thread, status);
     }
 
     /// <summary>The current thread is not the last of its process. Does not return.</summary>
-    private static void LeaveProcess(Thread* thread)
+    private static void LeaveProcess(Thread* thread, int status)
     {
         Process* process = thread->Process;
         EndThread(thread);
@@ -48,7 +54,7 @@ public static unsafe partial class Processes
         thread->State = ThreadState.Ended;
         PendingSignals.Forget(&thread->Pending, process, ulong.MaxValue);
         // The first one stays: the process is known by it.
-        if (thread != process->FirstThread)
+        if (thread != process->FirstThread && !Tracing.StaysForTracer(thread, status))
         {
             Threads.Unlink(thread);
             Threads.FreeLater(thread);
@@ -75,7 +81,7 @@ public static unsafe partial class Processes
         PendingSignals.Add(&thread->Pending, thread->Process, Signal.Kill, default);
         if (thread->State == ThreadState.Sleeping && !thread->Uninterruptible)
             Scheduler.EndSleep(thread, WaitResult.Interrupted);
-        else if (thread->State == ThreadState.Stopped)
+        else if (thread->State is ThreadState.Stopped or ThreadState.Traced)
             Scheduler.MakeRunnable(thread);
     }
 
@@ -97,9 +103,13 @@ public static unsafe partial class Processes
                 Scheduler.SleepOn(&process->ThreadEnded);
             process->Survivor = null;
         }
+        LeaveMemory(thread);
         Thread* first = process->FirstThread;
         if (first == thread)
             return true;
+        // Behind the first may be some whose tracers have not waited for their end yet.
+        Threads.Unlink(thread);
+        thread->Next = first->Next;
         process->FirstThread = thread;
         thread->Id = process->Id;
         Threads.Free(first);
@@ -113,12 +123,25 @@ public static unsafe partial class Processes
     {
         for (Thread* thread = except->Process->FirstThread; thread != null; thread = thread->Next)
             if (thread != except && thread->State != ThreadState.Ended)
-                PendingSignals.Add(&thread->Pending, thread->Process, Signal.Stop, default);
+                StopOther(thread);
+    }
+
+    private static void StopOther(Thread* thread)
+    {
+        if (thread->Trace.Tracer != null)
+            Tracing.Trap(thread, TraceTraps.Group);
+        else
+            PendingSignals.Add(&thread->Pending, thread->Process, Signal.Stop, default);
     }
 
     /// <summary>Stops the current thread until its process goes on.</summary>
     private static void StopThread(Thread* thread)
     {
+        if (thread->Trace.Tracer != null)
+        {
+            Tracing.StopWithGroup(thread);
+            return;
+        }
         thread->State = ThreadState.Stopped;
         Scheduler.Schedule();
     }

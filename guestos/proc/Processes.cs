@@ -13,6 +13,7 @@ public static unsafe partial class Processes
     private const ulong CloneFiles = 0x400;
     private const ulong CloneSignalHandlers = 0x800;
     private const ulong ClonePidFile = 0x1000;
+    private const ulong CloneTraced = 0x2000;
     private const ulong CloneVfork = 0x4000;
     private const ulong CloneParent = 0x8000;
     private const ulong CloneThread = 0x10000;
@@ -21,6 +22,7 @@ public static unsafe partial class Processes
     private const ulong CloneSetTls = 0x80000;
     private const ulong CloneParentSetId = 0x100000;
     private const ulong CloneChildClearId = 0x200000;
+    private const ulong CloneUntraced = 0x800000;
     private const ulong CloneChildSetId = 0x1000000;
 
     /// <summary>What wait4 reports of a process that goes on.</summary>
@@ -97,10 +99,33 @@ public static unsafe partial class Processes
         int id = child->Id;
         bool vfork = request.Has(CloneVfork);
         child->SharesParentSpace = vfork;
+        int happening = HappeningOf(vfork, child->ExitSignal);
+        BeginTracing(cloner, thread, happening, request);
         Scheduler.RunFirst(thread);
+        if (!request.Has(CloneUntraced))
+            Tracing.Happened(cloner, happening, (ulong)id);
         if (vfork)
+        {
             AwaitVfork(parent, child, id);
+            Tracing.Happened(cloner, Tracing.EventVforkDone, (ulong)id);
+        }
         return id;
+    }
+
+    private static int HappeningOf(bool vfork, Signal exitSignal)
+    {
+        if (vfork)
+            return Tracing.EventVfork;
+        return exitSignal == Signal.Child ? Tracing.EventFork : Tracing.EventClone;
+    }
+
+    private static void BeginTracing(Thread* cloner, Thread* thread, int happening, in Request request)
+    {
+        if (cloner->Trace.IsTrapFlagOurs)
+            thread->UserFrame->Flags &= ~FlagsRegister.Trap;
+        bool isAsked = request.Has(CloneTraced);
+        if (isAsked || !request.Has(CloneUntraced))
+            Tracing.Begin(cloner, thread, happening, isAsked);
     }
 
     /// <summary>The registers and thread ids of a new thread, whose process has its memory.</summary>
@@ -146,7 +171,7 @@ public static unsafe partial class Processes
         to->GsBase = from->GsBase;
         to->Policy = from->Policy;
         to->NiceValue = from->NiceValue;
-        to->Weight = from->Weight;
+        to->Weight = Nice.WeightOf(to);
         to->IoPriority = from->IoPriority;
         to->BlockedSignals = from->BlockedSignals;
         if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
@@ -160,6 +185,7 @@ public static unsafe partial class Processes
     /// <summary>False without memory.</summary>
     private static bool Inherit(Process* parent, Process* child, ulong flags)
     {
+        child->ParentThreadId = Thread.Current->Id;
         child->ParentId = (flags & CloneParent) != 0 ? parent->ParentId : parent->Id;
         child->ProcessGroupId = parent->ProcessGroupId;
         child->SessionId = parent->SessionId;
@@ -214,7 +240,7 @@ public static unsafe partial class Processes
     }
 
     /// <summary>Stores a number in an address space that is not loaded, or shared with the one that is.</summary>
-    private static void PutInSpace(AddressSpace* space, UserPointer<uint> word, uint value)
+    internal static void PutInSpace(AddressSpace* space, UserPointer<uint> word, uint value)
     {
         ulong address = word.Address;
         if ((address & 3) != 0 || address >= AddressSpace.End
@@ -245,6 +271,7 @@ public static unsafe partial class Processes
     {
         Thread* thread = Thread.Current;
         Process* process = thread->Process;
+        Tracing.Ends(thread, status);
         bool isReplaced = process->Survivor != null && process->Survivor != thread;
         if (!process->Exiting && !isReplaced)
         {
@@ -256,7 +283,7 @@ public static unsafe partial class Processes
             EndOthers(thread);
         }
         if (process->ThreadCount > 1)
-            LeaveProcess(thread);
+            LeaveProcess(thread, process->Exiting ? process->ExitStatus : status);
         EndThread(thread);
         Timers.Cancel(&process->Alarm);
         PosixTimers.DeleteAll(process);
@@ -277,10 +304,24 @@ public static unsafe partial class Processes
         process->State = ProcessState.Zombie;
         thread->State = ThreadState.Ended;
         ProcessFiles.Operations.Ended(process);
-        Process* parent = ProcessTable.Find(process->ParentId);
-        bool isAwaited = parent != null && !WantsNoZombies(parent, process);
         SignalActions.Release(actions);
         process->Actions = null;
+        if (thread != process->FirstThread)
+            Tracing.StaysForTracer(thread, process->ExitStatus);
+        if (Tracing.IsParentTold(process))
+            TellParentOfEnd(process);
+        Scheduler.Schedule();
+        Panic.Stop("an ended process ran"u8);
+    }
+
+    /// <summary>
+    /// A process has ended that only its parent may wait for: it is told, or the process goes when it does not want to
+    /// know.
+    /// </summary>
+    internal static void TellParentOfEnd(Process* process)
+    {
+        Process* parent = ProcessTable.Find(process->ParentId);
+        bool isAwaited = parent != null && !WantsNoZombies(parent, process);
         if (parent != null)
         {
             Signals.Send(parent, process->ExitSignal, EndOf(process, process->ExitStatus));
@@ -288,8 +329,6 @@ public static unsafe partial class Processes
         }
         if (!isAwaited)
             ProcessTable.FreeLater(process);
-        Scheduler.Schedule();
-        Panic.Stop("an ended process ran"u8);
     }
 
     /// <summary>What the first process's end is: the machine's.</summary>
@@ -307,10 +346,20 @@ public static unsafe partial class Processes
     private static void EndThread(Thread* thread)
     {
         AddressSpace* space = thread->Process->Space;
+        Tracing.TracerEnds(thread);
+        PriorityLocks.OwnerEnds(thread);
         Futex.FreeRobustLocks(thread);
         bool isShared = space->References > 1 || thread->Process->ThreadCount > 1;
         if (!thread->ClearThreadId.IsNull && isShared && thread->ClearThreadId.TryPut(0))
             Futex.WakeWord(space, thread->ClearThreadId, 1);
+    }
+
+    /// <summary>The same of a thread that goes on with other memory (execve(2)).</summary>
+    private static void LeaveMemory(Thread* thread)
+    {
+        PriorityLocks.OwnerEnds(thread);
+        thread->LocksGiven = false;
+        Futex.FreeRobustLocks(thread);
     }
 
     /// <summary>
@@ -325,7 +374,7 @@ public static unsafe partial class Processes
     }
 
     /// <summary>SIGCHLD's siginfo_t of an end.</summary>
-    private static SignalInformation EndOf(Process* process, int status)
+    internal static SignalInformation EndOf(Process* process, int status)
     {
         int signal = status & 0x7f;
         if (signal == 0)
@@ -427,6 +476,7 @@ public static unsafe partial class Processes
         if (process->State != ProcessState.Stopped)
         {
             process->State = ProcessState.Stopped;
+            process->StopSignal = signal;
             StopOthers(thread);
             NotifyParent(process, signal.Number << 8 | StoppedStatus, SignalCode.Stopped, signal);
         }

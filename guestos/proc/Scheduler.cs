@@ -246,6 +246,36 @@ public static unsafe class Scheduler
     internal static void TakeOver(Thread* child) =>
         Current->VirtualTime = Math.Max(Current->VirtualTime, child->VirtualTime);
 
+    /// <summary>
+    /// The turn of a thread that waits for another's lock, and was to run before it, is the other's. It has to make up
+    /// for what the other had been ahead, by its own weight: neither has more of the processor by it.
+    /// </summary>
+    internal static void LendTurn(Thread* waiter, Thread* owner)
+    {
+        if (owner->VirtualTime <= waiter->VirtualTime)
+            return;
+        ulong ahead = owner->VirtualTime - waiter->VirtualTime;
+        bool isQueued = owner->State == ThreadState.Runnable && owner != Current;
+        if (isQueued)
+            Dequeue(owner);
+        owner->VirtualTime = waiter->VirtualTime;
+        waiter->VirtualTime += ahead / waiter->Weight * owner->Weight;
+        if (isQueued)
+            Enqueue(owner);
+    }
+
+    private static void Dequeue(Thread* thread)
+    {
+        if (thread->RunPrevious != null)
+            thread->RunPrevious->RunNext = thread->RunNext;
+        else
+            s_first = thread->RunNext;
+        if (thread->RunNext != null)
+            thread->RunNext->RunPrevious = thread->RunPrevious;
+        else
+            s_last = thread->RunPrevious;
+    }
+
     /// <summary>Behind those of the same virtual time.</summary>
     private static void Enqueue(Thread* thread)
     {

@@ -18,6 +18,7 @@ public static class SignalCode
 
     // SIGILL, SIGTRAP
     public const int IllegalOperand = 2;
+    public const int Breakpoint = 1;
     public const int SingleStep = 2;
 
     // SIGFPE
@@ -32,6 +33,7 @@ public static class SignalCode
     public const int Exited = 1;
     public const int Killed = 2;
     public const int Dumped = 3;
+    public const int Trapped = 4;
     public const int Stopped = 5;
     public const int Continued = 6;
 }

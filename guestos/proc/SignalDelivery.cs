@@ -79,6 +79,13 @@ public static unsafe partial class Signals
     {
         Thread* thread = Thread.Current;
         Process* process = thread->Process;
+        if (thread->Trace.Traps != TraceTraps.None && !Killed)
+        {
+            Tracing.RunTraps(thread);
+            if (!IsPending(thread))
+                GoOnWithCall(thread, frame);
+            return;
+        }
         if (Ready(thread) == 0)
         {
             thread->BlockedSignals = thread->SavedMask;
@@ -88,13 +95,25 @@ public static unsafe partial class Signals
         Signal signal = FirstOf(thread);
         byte* information = stackalloc byte[128];
         Take(thread, signal, information);
+        if (thread->Trace.Tracer != null && signal != Signal.Kill)
+        {
+            signal = AskTracer(thread, signal, information);
+            if (signal.IsNone)
+            {
+                if (!IsPending(thread))
+                    GoOnWithCall(thread, frame);
+                return;
+            }
+        }
         SignalAction* action = SignalActions.Of(process->Actions, signal);
-        bool interrupted = frame->Vector == TrapFrame.Syscall && thread->CurrentCall >= 0
-            && (long)frame->Rax == Errno.EINTR;
+        bool interrupted = IsInterrupted(thread, frame);
         if (action->Handler > SignalAction.Ignore && signal != Signal.Kill && signal != Signal.Stop)
         {
-            if (interrupted && (action->Flags & SignalAction.Restart) != 0 && IsRestartable(thread->CurrentCall))
+            bool mayRestart = (action->Flags & SignalAction.Restart) != 0 && IsRestartable(thread->CurrentCall);
+            if (interrupted && (mayRestart || thread->RestartsAlways))
                 RestartCall(thread, frame);
+            thread->RestartsAlways = false;
+            Tracing.RemoveTrapFlag(thread);
             SignalAction copy = *action;
             if ((copy.Flags & SignalAction.ResetHandler) != 0)
                 action->Handler = SignalAction.Default;
@@ -105,13 +124,11 @@ public static unsafe partial class Signals
                     action->Handler = SignalAction.Default;
                 Fault(thread, Signal.SegmentationFault, SignalCode.Kernel, 0);
             }
+            else
+                Tracing.EndStepAtHandler(thread);
             return;
         }
-        if (interrupted)
-        {
-            RestartCall(thread, frame);
-            thread->Restarted = true;
-        }
+        GoOnWithCall(thread, frame);
         bool isIgnored = action->Handler == SignalAction.Ignore && !signal.IsIn(KillAndStop);
         if (isIgnored || signal.IsIn(IgnoredByDefault))
             return;
@@ -123,6 +140,35 @@ public static unsafe partial class Signals
             return;
         }
         Processes.Exit(signal.Number | (signal.IsIn(Dumping) ? 0x80 : 0));
+    }
+
+    /// <summary>What the tracer makes of a signal. None: it is not delivered, or not yet.</summary>
+    private static Signal AskTracer(Thread* thread, Signal signal, byte* information)
+    {
+        Signal chosen = Tracing.StopForSignal(thread, signal, information);
+        if (chosen.IsNone || !chosen.IsIn(thread->BlockedSignals))
+            return chosen;
+        var kept = new SignalInformation
+        {
+            Code = *(int*)(information + 8),
+            First = *(ulong*)(information + 16),
+            Second = *(ulong*)(information + 24),
+        };
+        PendingSignals.Add(&thread->Pending, thread->Process, chosen, kept);
+        return Signal.None;
+    }
+
+    /// <summary>A signal has ended the system call that is behind this frame.</summary>
+    private static bool IsInterrupted(Thread* thread, TrapFrame* frame) =>
+        frame->Vector == TrapFrame.Syscall && thread->CurrentCall >= 0 && (long)frame->Rax == Errno.EINTR;
+
+    /// <summary>Nothing else is to be done for what has ended a system call: it begins anew.</summary>
+    private static void GoOnWithCall(Thread* thread, TrapFrame* frame)
+    {
+        if (!IsInterrupted(thread, frame))
+            return;
+        RestartCall(thread, frame);
+        thread->Restarted = true;
     }
 
     /// <summary>
@@ -152,7 +198,7 @@ public static unsafe partial class Signals
     /// System calls that SA_RESTART begins anew (signal(7)); the others return EINTR. Of these FUTEX_WAIT alone may
     /// have a time limit: it is kept as a moment, not as a length of time.
     /// </summary>
-    private static bool IsRestartable(long number) => (SystemCall)number
+    internal static bool IsRestartable(long number) => (SystemCall)number
         is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev
         or SystemCall.Pread64 or SystemCall.Pwrite64 or SystemCall.Preadv or SystemCall.Pwritev
         or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl

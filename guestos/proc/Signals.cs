@@ -32,8 +32,9 @@ public static unsafe partial class Signals
     /// </summary>
     public static bool Pending => IsPending(Thread.Current);
 
-    /// <summary>The same of any thread.</summary>
-    internal static bool IsPending(Thread* thread) => Ready(thread) != 0;
+    /// <summary>The same of any thread. One that is to stop for its tracer has something to do, too.</summary>
+    internal static bool IsPending(Thread* thread) =>
+        Ready(thread) != 0 || thread->Trace.Traps != TraceTraps.None;
 
     /// <summary>The current process has been killed: it need not finish what it does.</summary>
     public static bool Killed => Thread.Current != null && Signal.Kill.IsIn(Ready(Thread.Current));
@@ -64,10 +65,12 @@ public static unsafe partial class Signals
             Forget(process, StopSignals);
             if (process->State == ProcessState.Stopped)
                 Resume(process, signal);
+            if (signal == Signal.Continue && Tracing.Count > 0)
+                TellTracees(process);
         }
         else if (signal.IsIn(StopSignals))
             Forget(process, Signal.Continue.Bit);
-        if (IsIgnored(process, signal) && !IsHeldBack(process, only, signal))
+        if (IsIgnored(process, signal) && !IsHeldBack(process, only, signal) && !IsTracerTold(process, only, signal))
             return true;
         PendingSignals* pending = only != null ? &only->Pending : &process->Pending;
         bool kept = PendingSignals.Add(pending, process, signal, information);
@@ -77,7 +80,16 @@ public static unsafe partial class Signals
         if (taker != null && IsAwake(taker, signal)
             && taker->State == ThreadState.Sleeping && !taker->Uninterruptible)
             Scheduler.EndSleep(taker, WaitResult.Interrupted);
+        else if (taker != null && signal == Signal.Kill && taker->State == ThreadState.Traced)
+            Scheduler.MakeRunnable(taker);
         return kept;
+    }
+
+    /// <summary>SIGCONT: tracers that have seized are told of it.</summary>
+    private static void TellTracees(Process* process)
+    {
+        for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
+            Tracing.Continued(thread);
     }
 
     /// <summary>Lets a stopped process go on.</summary>
@@ -100,6 +112,13 @@ public static unsafe partial class Signals
             if ((only == null || thread == only) && signal.IsIn(thread->BlockedSignals | thread->AwaitedSignals))
                 return true;
         return false;
+    }
+
+    /// <summary>Tracers are told of what is ignored, too.</summary>
+    private static bool IsTracerTold(Process* process, Thread* only, Signal signal)
+    {
+        Thread* target = only != null ? only : process->FirstThread;
+        return target->Trace.Tracer != null && signal != Signal.Kill;
     }
 
     /// <summary>The thread listens to the signal, or waits for it.</summary>

@@ -17,6 +17,9 @@ public enum ThreadState : byte
 
     /// <summary>It never runs again.</summary>
     Ended,
+
+    /// <summary>It stands where its tracer may look at it (<see cref="Tracing"/>).</summary>
+    Traced,
 }
 
 /// <summary>
@@ -132,13 +135,33 @@ public unsafe struct Thread
     /// <summary>The word that it sleeps on.</summary>
     public FutexKey FutexKey;
     public uint FutexBits;
-
-    /// <summary>
-    /// Since when it waits for a lock that is handed over (<see cref="PriorityFutex"/>); 0: it does not.
-    /// </summary>
-    public ulong FutexTurn;
     public WaitQueue FutexQueue;
     public bool FutexWoken;
+    public FutexKind FutexKind;
+
+    /// <summary>Who came first: lower ones have waited longer.</summary>
+    public ulong FutexTicket;
+
+    /// <summary>Whose lock it waits for; null: none.</summary>
+    public Thread* LockOwner;
+
+    /// <summary>The lock that it is to wait for, before and after it does (FUTEX_WAIT_REQUEUE_PI).</summary>
+    public FutexKey LockKey;
+
+    /// <summary>Where the lock's word is in its own memory.</summary>
+    public UserPointer<uint> LockWord;
+
+    /// <summary>It ends: its locks have been given to others, and nobody waits for one of it any more.</summary>
+    public bool LocksGiven;
+
+    /// <summary>
+    /// The call in progress begins anew after a handler, too, that has not been asked to (ERESTARTNOINTR of Linux).
+    /// </summary>
+    public bool RestartsAlways;
+
+    // ---- ptrace(2) ----
+
+    public Trace Trace;
 
     public ReadOnlySpan<byte> NameText
     {

@@ -110,6 +110,7 @@ public static unsafe class Threads
     internal static void Free(Thread* thread)
     {
         CheckStack(thread);
+        Tracing.Forget(thread);
         FloatState.Forget(LogicalProcessor.Current, thread->UserFrame);
         PendingSignals.Forget(&thread->Pending, thread->Process, ulong.MaxValue);
         ulong stack = DirectMap.PhysicalOf(thread->KernelStack);

@@ -77,7 +77,7 @@ namespace Guestos
 
     public enum ProcessState : byte { Live, Stopped, Zombie }
 
-    public enum ThreadState : byte { Unused, New, Runnable, Sleeping, Stopped, Ended }
+    public enum ThreadState : byte { Unused, New, Runnable, Sleeping, Stopped, Ended, Traced }
 
     public struct PendingSignals
     {
@@ -115,6 +115,13 @@ namespace Guestos
         public ulong Withheld, GivenUp;
         public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId, FileUserId, FileGroupId;
         public PendingSignals Pending;
+    }
+
+    public static unsafe class Tracing
+    {
+        public static int TracerIdOf(Thread* thread) => 0;
+        public static bool MayTrace(Process* caller, Process* target) => true;
+        public static bool MayTakeIds(Process* process) => true;
     }
 
     public static unsafe class ProcessTable

@@ -38,5 +38,9 @@ public class AnswersTests
     [InlineData("domain", "inheritance")]
     [InlineData("qemu", "details")]
     [InlineData("domain", "details")]
+    [InlineData("qemu", "heirs")]
+    [InlineData("domain", "heirs")]
+    [InlineData("qemu", "tracing")]
+    [InlineData("domain", "tracing")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 }

@@ -132,6 +132,7 @@ public static unsafe class Exec
         if (made.Space == null)
             return Errno.ENOMEM;
         long result = Prepare(process, file, block, ref made);
+        int formerId = Thread.Current->Id;
         if (result == 0 && !Processes.KeepOnlyCurrentThread())
             result = Errno.EINTR;
         if (result < 0)
@@ -151,6 +152,7 @@ public static unsafe class Exec
         frame->Vector = 0;
         if (rsp == 0)
             Signals.Send(process, Signal.Kill);
+        Tracing.Executed(Thread.Current, formerId);
         return 0;
     }
 
@@ -432,6 +434,7 @@ public static unsafe class Exec
             Push(ref word, strings + NextString(block.Base, ref text));
         Push(ref word, 0);
         Process* process = Process.Current;
+        space->AuxiliaryStart = at + (ulong)((byte*)word - bottom);
         uint* leaf = stackalloc uint[4];
         Processor.CpuId(1, 0, leaf);
         Pair(ref word, AtHeaders, program.ProgramHeaders);
@@ -456,6 +459,7 @@ public static unsafe class Exec
         if (made.Vdso != 0)
             Pair(ref word, AtVdso, made.Vdso);
         Pair(ref word, 0, 0);
+        space->AuxiliaryEnd = at + (ulong)((byte*)word - bottom);
         return at;
     }
 

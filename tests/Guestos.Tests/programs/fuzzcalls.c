@@ -246,7 +246,7 @@ static void one_call(void)
             a[i] = argument("pusfnt"[below(6)]);
         if (call == SYS_kill || call == SYS_tkill || call == SYS_tgkill || call == SYS_rt_sigqueueinfo || call == SYS_setpriority
             || call == SYS_sched_setscheduler || call == SYS_prlimit64 || call == 424 || call == 297 || call == SYS_process_vm_writev
-            || call == SYS_umount2 || call == SYS_mount || call == SYS_chroot || call == SYS_vfork)
+            || call == SYS_ptrace || call == SYS_umount2 || call == SYS_mount || call == SYS_chroot || call == SYS_vfork)
             return;
         if (call == SYS_clone || call == 435) {
             raw_clone(call, a);
@@ -273,6 +273,56 @@ static void one_call(void)
     }
     if (!is_spared(call))
         raw(call, a);
+}
+
+/* A child that asks to be traced, or is attached to, and requests of all kinds about it, with registers and memory that are nobody's. */
+static void trace_child(void)
+{
+    static const short requests[] = { 1, 2, 3, 4, 5, 6, 7, 7, 9, 9, 12, 13, 14, 15, 17, 24, 24, 0x4200, 0x4201, 0x4202, 0x4203, 0x4204, 0x4205, 0x4207,
+        0x4208, 0x420a, 0x420b, 0x420e, 31, 999 };
+    int asks = below(2), child = fork();
+    if (child == 0) {
+        if (asks) {
+            syscall(SYS_ptrace, 0, 0, 0, 0);
+            raise(SIGSTOP);
+        }
+        for (int i = 0; i < 200; i++)
+            one_call();
+        _exit(0);
+    }
+    if (child < 0)
+        return;
+    if (!asks)
+        syscall(SYS_ptrace, below(2) ? 16 : 0x4206, child, 0, below(256));
+    for (int i = 0; i < 60; i++) {
+        if (below(2))
+            waitpid(child, NULL, WNOHANG | __WALL);
+        if (below(4) == 0)
+            sched_yield();
+        uint64_t request = ONE_OF(requests), address = argument("unp"[below(3)]), data = argument("ungp"[below(4)]);
+        uint64_t *words = (uint64_t *)(arena + 2 * PAGE);
+        if (request == 13 || request == 15 || request == 0x4205) {
+            /* What there is, with a few words that are hostile. */
+            syscall(SYS_ptrace, request == 15 ? 14 : 12, child, 0, words);
+            for (int j = below(4); j >= 0; j--)
+                words[below(27)] = below(2) ? ONE_OF(hostile) : random_word();
+            data = (uint64_t)words;
+        }
+        if (request == 0x4205 || request == 0x4204) {
+            words[100] = (uint64_t)words;
+            words[101] = below(600);
+            address = below(3);
+            data = (uint64_t)&words[100];
+        }
+        if (request == 6 && below(2))
+            address = below(116) * 8;
+        if (request == 7 || request == 24 || request == 9)
+            data = below(3) ? 0 : below(66);
+        syscall(SYS_ptrace, request, child, address, data);
+    }
+    kill(child, SIGKILL);
+    if (below(2))
+        waitpid(child, NULL, __WALL);
 }
 
 static int share(void *unused)
@@ -321,7 +371,10 @@ static void work(uint64_t start)
     unlockpt(open("/dev/ptmx", O_RDWR | O_NONBLOCK));
     for (int i = 0; ; i++) {
         if (below(64) == 0)
-            switch (below(4)) {
+            switch (below(5)) {
+            case 4:
+                trace_child();
+                break;
             case 0:
                 if (fork() == 0)
                     seed += 13;
