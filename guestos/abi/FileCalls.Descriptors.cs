@@ -285,6 +285,8 @@ public static unsafe partial class FileCalls
         const ulong duplicateCloseOnExec = 1030;
         const ulong setPipeSize = 1031;
         const ulong getPipeSize = 1032;
+        const ulong addSeals = 1033;
+        const ulong getSeals = 1034;
         if (!Descriptor.TryFind(number, out Descriptor descriptor))
             return Errno.EBADF;
         File* file = descriptor.File;
@@ -316,6 +318,10 @@ public static unsafe partial class FileCalls
                 return PipeFile.Is(file) ? PipeFile.SetCapacity(file, (uint)argument) : Errno.EBADF;
             case getPipeSize:
                 return PipeFile.Is(file) ? (long)PipeFile.CapacityOf(file) : Errno.EBADF;
+            case addSeals:
+                return Seals.Add(file, (uint)argument);
+            case getSeals:
+                return Seals.Get(file);
             default:
                 return OwnerCalls.Fcntl(file, command, argument);
         }
@@ -367,6 +373,7 @@ public static unsafe partial class FileCalls
         }
 
         file->Inode = inode;
+        inode->IsSealable = how.Has(sealing);
         Files.CountWriter(file);
         long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, how.Has(closeOnExec));
         if (descriptor < 0)

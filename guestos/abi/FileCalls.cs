@@ -200,6 +200,8 @@ public static unsafe partial class FileCalls
             return Errno.EROFS;
         if (inode->Object.Executions > 0)
             return Errno.ETXTBSY;
+        if (Seals.ForbidSize(inode, length))
+            return Errno.EPERM;
         if (length > inode->Size && length > ResourceLimits.Of(Process.Current, Resource.FileSize))
             return ResourceLimits.FileTooLarge();
         SleepLock.Take(&inode->ContentLock);
@@ -231,8 +233,12 @@ public static unsafe partial class FileCalls
             return Errno.EINVAL;
         if (offset + length > FileContent.LargestSize)
             return Errno.EFBIG;
-        Files.Hold(file);
         Inode* inode = file->Inode;
+        bool grows = !flags.Has(keepSize) && offset + length > inode->Size;
+        if (flags.Has(punchHole | zeroRange) && Seals.ForbidWriting(inode)
+            || grows && Seals.ForbidSize(inode, offset + length))
+            return Errno.EPERM;
+        Files.Hold(file);
         SleepLock.Take(&inode->ContentLock);
         long error = flags.Has(punchHole | zeroRange)
             ? FileContent.Zero(inode, offset, length)

@@ -210,6 +210,13 @@ public static unsafe partial class MemoryCalls
         if (file->IsPath)
             return Errno.EBADF;
         neverWritable = shared && !file->MayWrite;
+        if (shared && RegularFile.Is(file) && Seals.ForbidWriting(file->Inode))
+        {
+            if ((protection & Protection.WRITE) != 0)
+                return Errno.EPERM;
+            neverWritable = true;
+        }
+
         if (!file->MayRead || neverWritable && (protection & Protection.WRITE) != 0)
             return Errno.EACCES;
         if ((file->Operations->Traits & FileTraits.MapsZeros) != 0)

@@ -68,6 +68,10 @@ public unsafe struct Inode
     /// <summary>Extended attributes, by name.</summary>
     public ExtendedAttribute* Attributes;
 
+    /// <summary>What has been sealed (<see cref="Guestos.Seals"/>), of one that takes seals.</summary>
+    public byte Seals;
+    public bool IsSealable;
+
     /// <summary>Who is told of what happens to it (<see cref="Inotify"/>): one for each descriptor at most.</summary>
     public InotifyWatch* Watches;
 

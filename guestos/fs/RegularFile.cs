@@ -69,6 +69,12 @@ public static unsafe class RegularFile
     {
         if (Mounts.IsReadOnly(file->Inode->Volume))
             return Errno.EROFS;
+        if (Seals.ForbidWriting(file->Inode))
+            return Errno.EPERM;
+        ulong allowed = Seals.Allow(file->Inode, offset, from.Count);
+        if (allowed == 0 && from.Count > 0)
+            return Errno.EPERM;
+        from.Limit(allowed);
         ulong limit = ResourceLimits.Of(Process.Current, Resource.FileSize);
         if (offset >= limit && from.Count > 0)
             return ResourceLimits.FileTooLarge();

@@ -183,6 +183,46 @@ static void privileges(void)
     _exit(0);
 }
 
+static void seals(void)
+{
+    char bytes[8192] = "";
+    int plain = memfd_create("plain", 0), file = memfd_create("sealed", MFD_ALLOW_SEALING);
+    ASK(fcntl(plain, F_GET_SEALS));
+    ASK(fcntl(plain, F_ADD_SEALS, F_SEAL_GROW));
+    ASK(fcntl(file, F_GET_SEALS));
+    ASK(fcntl(file, F_ADD_SEALS, 0x1000));
+    ASK(write(file, bytes, 5000));
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_GROW));
+    ASK(ftruncate(file, 6000));
+    ASK(pwrite(file, bytes, 100, 4950));
+    ASK(pwrite(file, bytes, 50, 4950));
+    ASK(fallocate(file, 0, 0, 9000));
+    ASK(ftruncate(file, 4500));
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK));
+    ASK(ftruncate(file, 100));
+    ASK(ftruncate(file, 4500));
+    char *map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    ASK(map != MAP_FAILED);
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE));
+    munmap(map, 4096);
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE));
+    ASK(write(file, bytes, 1));
+    ASK(pwrite(file, bytes, 1, 0));
+    ASK(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+    ASK(mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+    map = mmap(0, 4096, PROT_READ, MAP_SHARED, file, 0);
+    ASK(map != MAP_FAILED);
+    ASK(mprotect(map, 4096, PROT_READ | PROT_WRITE));
+    ASK(mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) != MAP_FAILED);
+    ASK(fcntl(file, F_GET_SEALS));
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_SEAL));
+    ASK(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK));
+    int ends[2];
+    pipe(ends);
+    ASK(fcntl(ends[0], F_GET_SEALS));
+    ASK(fcntl(ends[1], F_ADD_SEALS, F_SEAL_SEAL));
+}
+
 static uint32_t word;
 
 static void *sleeper(void *unused) { syscall(SYS_futex, &word, FUTEX_WAIT, 0, 0, 0, 0); return 0; }
@@ -212,6 +252,7 @@ int main(void)
     names();
     descriptors();
     memory();
+    seals();
     if (getuid() == 0)
         privileges();
     waking();
