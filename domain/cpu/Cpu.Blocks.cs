@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Domain;
@@ -188,10 +189,16 @@ public sealed unsafe partial class Cpu
 
     private static void DropWriters(TlbEntry* tlb, byte* host)
     {
-        for (int i = 0; i < Mmu.TlbEntries; i++)
+        ulong* filled = Filled(tlb, Mmu.TlbEntries);
+        for (ulong words = filled[Mmu.TlbEntries / 64]; words != 0; words &= words - 1)
         {
-            if (tlb[i].Host == (ulong)host)
-                tlb[i].Tag = Mmu.Empty(i);
+            int word = BitOperations.TrailingZeroCount(words);
+            for (ulong slots = filled[word]; slots != 0; slots &= slots - 1)
+            {
+                int slot = word * 64 + BitOperations.TrailingZeroCount(slots);
+                if (tlb[slot].Host == (ulong)host)
+                    tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+            }
         }
     }
 

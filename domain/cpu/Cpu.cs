@@ -62,10 +62,10 @@ public sealed unsafe partial class Cpu
         s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
         kernelRead = AllocateTlb(code);
         kernelWrite = AllocateTlb(code);
-        kernelExecute = AllocateTlb(code);
+        kernelExecute = AllocateCodeTlb(code);
         userRead = AllocateTlb(code);
         userWrite = AllocateTlb(code);
-        userExecute = AllocateTlb(code);
+        userExecute = AllocateCodeTlb(code);
         pages = (CodePage*)NativeMemory.AllocZeroed((nuint)(memory.Size >> 12), (nuint)sizeof(CodePage));
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
         arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
@@ -251,7 +251,7 @@ public sealed unsafe partial class Cpu
 
     private void Remember(ulong rip, Block* block)
     {
-        ulong stamp = Slot(s->ExecuteTlb, s->Code64 ? rip : (uint)(rip + s->SegmentBase[SegmentCs]))->Host;
+        ulong stamp = CodeSlot(s->ExecuteTlb, s->Code64 ? rip : (uint)(rip + s->SegmentBase[SegmentCs]))->Host;
         if (stamp == NoStamp)
             return;
         var target = Block.Ops(block);

@@ -21,6 +21,9 @@ public sealed unsafe partial class Cpu
 
     private static TlbEntry* Slot(TlbEntry* tlb, ulong address) => tlb + ((address >> 12) & (Mmu.TlbEntries - 1));
 
+    private static TlbEntry* CodeSlot(TlbEntry* tlb, ulong address) =>
+        tlb + ((address >> 12) & (Mmu.CodeTlbEntries - 1));
+
     /// <summary>
     /// An instruction's linear address: 32 bits in 32-bit code. Accesses without an instruction are the processor's
     /// own.
@@ -212,7 +215,7 @@ public sealed unsafe partial class Cpu
             entry->Tag = page;
             entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
             entry->Addend = entry->Host - page;
-            NoteFilled(write ? s->WriteTlb : s->ReadTlb, linear);
+            NoteFilled(write ? s->WriteTlb : s->ReadTlb, linear, Mmu.TlbEntries);
         }
         return true;
     }

@@ -117,7 +117,7 @@ public sealed unsafe partial class Cpu
     /// <summary>Code address to physical, through a small TLB of its own.</summary>
     private bool TranslateCode(ulong rip, out ulong physical)
     {
-        var entry = Slot(s->Cpl == 3 ? userExecute : kernelExecute, rip);
+        var entry = CodeSlot(s->Cpl == 3 ? userExecute : kernelExecute, rip);
         ulong page = rip & ~Mmu.OffsetMask;
         if (entry->Tag == page)
         {
@@ -129,7 +129,7 @@ public sealed unsafe partial class Cpu
         entry->Tag = page;
         entry->Addend = physical - rip;
         entry->Host = StampOf(page, physical);
-        NoteFilled(s->Cpl == 3 ? userExecute : kernelExecute, rip);
+        NoteFilled(s->Cpl == 3 ? userExecute : kernelExecute, rip, Mmu.CodeTlbEntries);
         int hash = (int)(rip >> 12) & 4095;
         s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
         return true;
@@ -171,8 +171,8 @@ public sealed unsafe partial class Cpu
     {
         if (page.Stamp == 0)
             return;
-        var kernel = Slot(kernelExecute, page.Linear);
-        var user = Slot(userExecute, page.Linear);
+        var kernel = CodeSlot(kernelExecute, page.Linear);
+        var user = CodeSlot(userExecute, page.Linear);
         if (kernel->Host == page.Stamp)
             ForgetCode(kernelExecute, page.Linear);
         if (user->Host == page.Stamp)
@@ -190,35 +190,57 @@ public sealed unsafe partial class Cpu
         ReturnStack.Empty(s);
     }
 
-    // Behind the entries a bit for each that has been filled since all were empty.
+    // Behind the entries a bit for each that has been filled since all were empty, and one for each word of such bits.
+    private static TlbEntry* AllocateTlb(CodeMemory? code, int entries)
+    {
+        int words = entries / 64 + 1;
+        return (TlbEntry*)AllocateState(code, entries * sizeof(TlbEntry) + words * sizeof(ulong));
+    }
+
+    /// <summary>
+    /// A TLB for data. At first its tags are page 0's, which in all slots but two is as good as
+    /// <see cref="Mmu.Empty"/>: so the memory of entries that are never filled is never touched.
+    /// </summary>
     private static TlbEntry* AllocateTlb(CodeMemory? code)
     {
-        var tlb = (TlbEntry*)AllocateState(code, Mmu.TlbEntries * sizeof(TlbEntry) + Mmu.TlbEntries / 8);
-        for (int slot = 0; slot < Mmu.TlbEntries; slot++)
+        var tlb = AllocateTlb(code, Mmu.TlbEntries);
+        // An operand that begins at the end of the address space ends in page 0.
+        foreach (int slot in new[] { 0, Mmu.TlbEntries - 1 })
+            tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+        return tlb;
+    }
+
+    private static TlbEntry* AllocateCodeTlb(CodeMemory? code)
+    {
+        var tlb = AllocateTlb(code, Mmu.CodeTlbEntries);
+        for (int slot = 0; slot < Mmu.CodeTlbEntries; slot++)
         {
-            tlb[slot].Tag = Mmu.Empty(slot);
+            tlb[slot].Tag = Mmu.Empty(slot, Mmu.CodeTlbEntries);
             tlb[slot].Host = NoStamp;
         }
         return tlb;
     }
 
-    private static ulong* Filled(TlbEntry* tlb) => (ulong*)(tlb + Mmu.TlbEntries);
+    private static ulong* Filled(TlbEntry* tlb, int entries) => (ulong*)(tlb + entries);
 
-    private static void NoteFilled(TlbEntry* tlb, ulong linear)
+    private static void NoteFilled(TlbEntry* tlb, ulong linear, int entries)
     {
-        int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
-        Filled(tlb)[slot >> 6] |= 1UL << (slot & 63);
+        int slot = (int)(linear >> 12) & (entries - 1);
+        ulong* filled = Filled(tlb, entries);
+        filled[slot >> 6] |= 1UL << (slot & 63);
+        filled[entries >> 6] |= 1UL << (slot >> 6);
     }
 
-    private static void Clear(TlbEntry* tlb)
+    private static void Clear(TlbEntry* tlb, int entries)
     {
-        ulong* filled = Filled(tlb);
-        for (int word = 0; word < Mmu.TlbEntries / 64; word++)
+        ulong* filled = Filled(tlb, entries);
+        for (ulong* words = filled + entries / 64; *words != 0; *words &= *words - 1)
         {
+            int word = BitOperations.TrailingZeroCount(*words);
             for (; filled[word] != 0; filled[word] &= filled[word] - 1)
             {
                 int slot = word * 64 + BitOperations.TrailingZeroCount(filled[word]);
-                tlb[slot].Tag = Mmu.Empty(slot);
+                tlb[slot].Tag = Mmu.Empty(slot, entries);
                 tlb[slot].Host = NoStamp;
             }
         }
@@ -227,10 +249,10 @@ public sealed unsafe partial class Cpu
     /// <summary>Forgets every translation.</summary>
     internal void FlushTranslations()
     {
-        Clear(kernelRead);
-        Clear(kernelWrite);
-        Clear(userRead);
-        Clear(userWrite);
+        Clear(kernelRead, Mmu.TlbEntries);
+        Clear(kernelWrite, Mmu.TlbEntries);
+        Clear(userRead, Mmu.TlbEntries);
+        Clear(userWrite, Mmu.TlbEntries);
         ClearCode();
         s->LargeFirst = ulong.MaxValue;
         s->LargeLast = 0;
@@ -259,20 +281,21 @@ public sealed unsafe partial class Cpu
     private static void Forget(TlbEntry* tlb, ulong linear)
     {
         int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
-        tlb[slot].Tag = Mmu.Empty(slot);
+        tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
     }
 
     private static void ForgetCode(TlbEntry* tlb, ulong linear)
     {
-        Forget(tlb, linear);
-        Slot(tlb, linear)->Host = NoStamp;
+        int slot = (int)(linear >> 12) & (Mmu.CodeTlbEntries - 1);
+        tlb[slot].Tag = Mmu.Empty(slot, Mmu.CodeTlbEntries);
+        tlb[slot].Host = NoStamp;
     }
 
     /// <summary>Forgets code translations; stamps stay.</summary>
     private void ClearCode()
     {
-        Clear(kernelExecute);
-        Clear(userExecute);
+        Clear(kernelExecute, Mmu.CodeTlbEntries);
+        Clear(userExecute, Mmu.CodeTlbEntries);
         for (int i = 0; i < 64; i++)
             s->ExecutedPages[i] = 0;
     }

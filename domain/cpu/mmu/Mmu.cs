@@ -25,7 +25,9 @@ internal enum Prepared
 /// </remarks>
 internal static unsafe class Mmu
 {
-    public const int TlbEntries = 1024;
+    /// <summary>Entries of a TLB for data, which reach 16 MiB, and of one for code: powers of two, at most 4096.
+    /// </summary>
+    public const int TlbEntries = 4096, CodeTlbEntries = 1024;
 
     /// <summary>Logarithm of the size of a <see cref="TlbEntry"/>.</summary>
     public const int EntryShift = 5;
@@ -36,7 +38,7 @@ internal static unsafe class Mmu
     /// Tag of an empty entry: a page that belongs half a table away. No operand whose first byte is looked for in
     /// <paramref name="slot"/> lies in that page, nor begins before it.
     /// </summary>
-    public static ulong Empty(int slot) => (ulong)(slot ^ TlbEntries / 2) << 12;
+    public static ulong Empty(int slot, int entries) => (ulong)(slot ^ entries / 2) << 12;
 
     /// <summary>Host address for reading, or null when the slow path is needed.</summary>
     /// <remarks>
@@ -76,7 +78,7 @@ internal static unsafe class Mmu
     /// <summary>The entry that a fetch from this address would use.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TlbEntry* ExecuteEntry(CpuState* s, ulong address) => (TlbEntry*)((byte*)s->ExecuteTlb
-        + ((address >> (12 - EntryShift)) & ((TlbEntries - 1) << EntryShift)));
+        + ((address >> (12 - EntryShift)) & ((CodeTlbEntries - 1) << EntryShift)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Misses(TlbEntry* entry, ulong address, int size) =>

@@ -52,6 +52,15 @@ internal sealed unsafe class Emitter
 
     public int Left => size - at;
 
+    /// <summary>
+    /// The window whose host address <see cref="GuestRegisters.Pointer"/> holds, or <see cref="Nothing"/>. Whoever
+    /// loads it says so, and every instruction that is emitted behind and writes the register takes it back. Where
+    /// another way comes in, the translator does.
+    /// </summary>
+    public int Holds { get; set; } = Nothing;
+
+    public const int Nothing = -1;
+
     /// <summary>Something did not fit; what was emitted since is void.</summary>
     public bool Overflowed { get; private set; }
 
@@ -122,6 +131,8 @@ internal sealed unsafe class Emitter
     /// <param name="rex">emit a REX prefix in any case: byte registers 4–7 are SPL to DIL</param>
     public void ModRm(int prefix, bool wide, int opcode, int register, in HostOperand operand, bool rex = false)
     {
+        if (register == GuestRegisters.Pointer || operand.Register == GuestRegisters.Pointer)
+            Holds = Nothing;
         if (prefix != 0)
             Byte(prefix);
         int bits = (wide ? 8 : 0) | (register >> 3 & 1) << 2;
@@ -260,6 +271,7 @@ internal sealed unsafe class Emitter
     public void Rorx(int to, int from, int count)
     {
         // VEX.LZ.F2.0F3A.W1 F0
+        Holds = to == GuestRegisters.Pointer ? Nothing : Holds;
         Byte(0xc4);
         Byte((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3);
         Byte(0xfb);
@@ -271,6 +283,7 @@ internal sealed unsafe class Emitter
     /// <summary>The shortest form.</summary>
     public void MoveImmediate(int register, ulong value)
     {
+        Holds = register == GuestRegisters.Pointer ? Nothing : Holds;
         if (value <= uint.MaxValue)
         {
             if (register >= 8)
@@ -329,11 +342,16 @@ internal sealed unsafe class Emitter
     /// <summary>Returns where its displacement is.</summary>
     public uint Call(uint target)
     {
+        Holds = Nothing;
         Byte(0xe8);
         return Displacement(target);
     }
 
-    public void CallTo(in HostOperand target) => ModRm(0, false, 0xff, 2, target);
+    public void CallTo(in HostOperand target)
+    {
+        Holds = Nothing;
+        ModRm(0, false, 0xff, 2, target);
+    }
 
     public void JumpTo(in HostOperand target) => ModRm(0, false, 0xff, 4, target);
 

@@ -102,7 +102,7 @@ internal sealed unsafe class Thunks
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 16));
         uint other = emit.JumpIf(HostCondition.NotEqual, emit.Here);
         emit.Rorx(Pointer, Pointer, 12 - Mmu.EntryShift);
-        emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
+        emit.AndImmediate32(Pointer, (Mmu.CodeTlbEntries - 1) << Mmu.EntryShift);
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)&code->Host));
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
         return (other, emit.JumpIf(HostCondition.NotEqual, emit.Here));

@@ -255,7 +255,7 @@ internal sealed unsafe partial class Translator
         }
         int register = field;
         int first = -1;
-        bool stores = false, storesSecond = false;
+        bool stores = false, storesSecond = false, direct = false;
         if (!group)
         {
             int guest = field | (parts.Rex & 4) << 1;
@@ -274,13 +274,14 @@ internal sealed unsafe partial class Translator
         if (!hasMemory)
         {
             int host = HostOf(second);
-            if (host < 0)
+            direct = host < 0 && first != second && MayLieInState(in i, second);
+            if (host < 0 && !direct)
             {
                 // The same register twice must be one.
                 host = first == second ? Scratch : Pointer;
                 storesSecond = first != second && Take(in i, second, Pointer);
             }
-            operand = HostOperand.Of(host);
+            operand = direct ? HostOperand.Absolute(&s->Gpr[second]) : HostOperand.Of(host);
         }
         if (repeat != 0)
             emit.Byte(repeat);
@@ -290,6 +291,29 @@ internal sealed unsafe partial class Translator
             emit.Store(HostOperand.Absolute(&s->Gpr[first]), Scratch);
         if (storesSecond)
             emit.Store(HostOperand.Absolute(&s->Gpr[second]), Pointer);
+    }
+
+    /// <summary>
+    /// Whether the register that the ModRM byte names where it could name memory, one that the host does not hold, can
+    /// be used where it lies in the state: the instruction does the same with memory, and only reads it or writes
+    /// 64 bits.
+    /// </summary>
+    private static bool MayLieInState(in Instruction i, int guest)
+    {
+        switch (i.Mnemonic)
+        {
+            case Mnemonic.Cmp or Mnemonic.Test:
+                return true;
+            case Mnemonic.Mov or Mnemonic.Add or Mnemonic.Or or Mnemonic.Adc or Mnemonic.Sbb or Mnemonic.And
+                or Mnemonic.Sub or Mnemonic.Xor or Mnemonic.Not or Mnemonic.Neg or Mnemonic.Inc or Mnemonic.Dec
+                or Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Imul or Mnemonic.Movzx
+                or Mnemonic.Movsx or Mnemonic.Movsxd:
+                // 32 bits that are written clear the others, which they do not in memory.
+                var first = i.Op0Register;
+                return !first.IsGPR() || first.GetFullRegister().GetNumber() != guest || first.IsGPR64();
+            default:
+                return false;
+        }
     }
 
     /// <summary>

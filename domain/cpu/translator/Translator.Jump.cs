@@ -28,7 +28,7 @@ internal sealed unsafe partial class Translator
 
     /// <summary>The entry of the code TLB for an address.</summary>
     private TlbEntry* CodeEntry(ulong rip) =>
-        ((mode & Cpu.ModeUser) != 0 ? userExecute : kernelExecute) + ((rip >> 12) & (Mmu.TlbEntries - 1));
+        ((mode & Cpu.ModeUser) != 0 ? userExecute : kernelExecute) + ((rip >> 12) & (Mmu.CodeTlbEntries - 1));
 
     private void EmitCold()
     {

@@ -295,12 +295,16 @@ internal sealed unsafe partial class Translator
     /// <summary>It is the first of a window.</summary>
     private bool Opens(int at) => windowed && planned[at].Range is { Index: not NoWindow } range && !opened[range.Index];
 
-    private ulong* WindowOf(int at) => &s->Window[planned[at].Range!.Index];
-
-    /// <summary>The operand in its open window. Leaves the flags and Scratch as they are.</summary>
+    /// <summary>
+    /// The operand in its open window, whose address is loaded unless the one before had the same. Leaves the flags and
+    /// Scratch as they are.
+    /// </summary>
     private HostOperand Reach(int at)
     {
-        emit.Load(Pointer, HostOperand.Absolute(WindowOf(at)));
+        int index = planned[at].Range!.Index;
+        if (emit.Holds != index)
+            emit.Load(Pointer, HostOperand.Absolute(&s->Window[index]));
+        emit.Holds = index;
         return HostOperand.At(Pointer, planned[at].Offset - planned[at].Range!.Low);
     }
 
@@ -336,6 +340,7 @@ internal sealed unsafe partial class Translator
     {
         Open(at, address, at, false);
         emit.Move(Pointer, Scratch);
+        emit.Holds = planned[at].Range!.Index;
         return HostOperand.At(Pointer, planned[at].Offset - planned[at].Range!.Low);
     }
 

@@ -187,6 +187,7 @@ internal sealed unsafe partial class Translator
     private int Run(int at)
     {
         bool ended = false;
+        emit.Holds = Emitter.Nothing;
         for (; at < builder.count && !ended; at++)
             ended = TranslateOne(at);
         if (ended)
@@ -290,6 +291,7 @@ internal sealed unsafe partial class Translator
         op.Count = (short)at;
         op.Imm = emit.Here;
         interpreting = false;
+        emit.Holds = Emitter.Nothing;
     }
 
     private void LeaveTo(int slot)
@@ -315,6 +317,7 @@ internal sealed unsafe partial class Translator
 
     private void EndSlowPath()
     {
+        emit.Holds = Emitter.Nothing;
         int slot = builder.SlotCount - 1;
         if (held == 0)
             builder.Slots[slot].Imm = emit.Here;
