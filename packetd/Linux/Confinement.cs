@@ -62,8 +62,8 @@ internal static class Confinement
     public static unsafe void UnmapVdso(ulong* stack)
     {
         // SAFETY: the auxiliary vector is pairs of a type and a value, and ends with type 0; the vDSO is an ELF image
-        // whose first program header, at e_phoff, covers all of it. The kernel rounds the length, p_memsz, up to its
-        // own pages.
+        // that ends with its section headers (e_shoff, e_shnum of 64 bytes each), which the kernel maps with it but its
+        // segment (p_memsz) leaves out. The kernel rounds the length up to its pages, and refuses to split the mapping.
         for (int ends = 0; ends < 2; stack++)
             if (*stack == 0)
                 ends++;
@@ -71,8 +71,8 @@ internal static class Confinement
             if (*stack == AT_SYSINFO_EHDR)
             {
                 byte* image = (byte*)stack[1];
-                byte* header = image + *(ulong*)(image + 32);
-                int result = Call(SystemCall.Munmap, (nint)image, *(nint*)(header + 40));
+                uint length = *(uint*)(image + 40) + 64u * *(ushort*)(image + 60);
+                int result = Call(SystemCall.Munmap, (nint)image, (nint)length);
                 Log.Require(result, "cannot remove the vDSO"u8);
             }
     }
