@@ -51,7 +51,7 @@ public sealed unsafe class FutexTests
                         model.Add((number, word, bits));
                         break;
                     case 2:
-                        Wake(word, count, bits);
+                        Wake(word, Math.Max(count, 1), bits);  // of none Linux wakes one
                         Assert.Equal(expected.Count - before, FutexCalls.Call(address, WakeBitset, (ulong)count, 0, 0, bits));
                         break;
                     default:
