@@ -56,8 +56,8 @@ public static class Program
     /// <summary>How many letters have to be put in, left out or changed to make one of the other (Levenshtein).</summary>
     static int Distance(string one, string other)
     {
-        const int LongestWord = 64;
-        if (other.Length > LongestWord)
+        const int MaxWordLength = 64;
+        if (other.Length > MaxWordLength)
             return int.MaxValue;
         var row = Enumerable.Range(0, other.Length + 1).ToArray();
         for (var i = 1; i <= one.Length; i++)

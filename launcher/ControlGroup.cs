@@ -21,7 +21,7 @@ internal ref struct ControlGroup(Span<byte> texts)
     public const int PathSize = LongestPath + 64;
 
     /// <summary>Processes and threads; a monitor has some ten.</summary>
-    private const uint MostProcesses = 32;
+    private const uint MaxProcesses = 32;
 
     /// <summary>In microseconds: cpu.max counts within each of these.</summary>
     private const uint Period = 100_000;
@@ -84,7 +84,7 @@ internal ref struct ControlGroup(Span<byte> texts)
         bool done = TryWrite("memory.max"u8, "%"u8, ((ulong)token.MemoryMiB + options.MonitorMemory) << 20)
             && TryWrite("memory.swap.max"u8, "0"u8)
             && TryWrite("cpu.max"u8, "% %"u8, (ulong)percent * (Period / 100), Period)
-            && TryWrite("pids.max"u8, "%"u8, MostProcesses)
+            && TryWrite("pids.max"u8, "%"u8, MaxProcesses)
             && TryWrite("cgroup.procs"u8, "0"u8);
         Syscall.Close(folder);
         return done;

@@ -72,7 +72,7 @@ public readonly ref struct CheckpointHeader
     public const ulong DirectMap = 0xFFFF_C000_0000_0000;
 
     /// <summary>IPv4 addresses that a header names at most, as many as a boot token.</summary>
-    public const int MostAddresses = 4;
+    public const int MaxAddresses = 4;
 
     private const int AddressOffset = 40;
 
@@ -94,7 +94,7 @@ public readonly ref struct CheckpointHeader
         Bytes.PutLe32(to, 16, frames);
         Bytes.PutLe64(to, 24, entry);
         Bytes.PutLe64(to, 32, argument);
-        for (int i = 0; i < addresses.Length && i < MostAddresses; i++)
+        for (int i = 0; i < addresses.Length && i < MaxAddresses; i++)
             Bytes.PutBe32(to, AddressOffset + 4 * i, addresses[i]);
     }
 

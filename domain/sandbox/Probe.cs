@@ -23,7 +23,7 @@ internal static unsafe class Probe
     private const int Refused = 250;
 
     /// <summary>Past the last that any kernel has.</summary>
-    private const int HighestCall = 600;
+    private const int MaxCall = 600;
 
     private const int OtherNumbering = 0x4000_0000; // x32
 
@@ -74,7 +74,7 @@ internal static unsafe class Probe
             Allowlist.timerfd_settime,
             Allowlist.preadv, Allowlist.prlimit64, Allowlist.getrandom, Allowlist.membarrier,
         ];
-        for (int number = 0; number <= HighestCall; number++)
+        for (int number = 0; number <= MaxCall; number++)
         {
             // 335 and 336 (uretprobe, uprobe) pass every filter by the kernel's own rule and can only stop the caller
             // with a signal.

@@ -66,7 +66,7 @@ internal sealed record KnownNode(string Name, IPAddress Address, string? KeyFile
 internal sealed class Inventory
 {
     const string FileName = "inventory.toml";
-    const int LongestFile = 1 << 20;
+    const int MaxFileSize = 1 << 20;
 
     readonly string? standard;
     readonly Dictionary<string, KnownBroker> brokers = [];
@@ -187,6 +187,6 @@ internal sealed class Inventory
             | UnixFileMode.OtherWrite;
         if ((mode & Others) != 0)
             throw new Failure($"{path} has keys, and is not its owner's alone: chmod 600 it");
-        return Encoding.UTF8.GetString(Files.Read(path, LongestFile, "an inventory"));
+        return Encoding.UTF8.GetString(Files.Read(path, MaxFileSize, "an inventory"));
     }
 }

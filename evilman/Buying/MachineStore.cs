@@ -25,7 +25,7 @@ internal interface IMachineFile : IDisposable
 internal sealed class MachineStore(string folder)
 {
     const string Suffix = ".json";
-    const int LongestFile = 16 << 20;
+    const int MaxFileSize = 16 << 20;
 
     readonly string folder = Path.Combine(folder, "machines");
 
@@ -57,7 +57,7 @@ internal sealed class MachineStore(string folder)
         var path = PathOf(name);
         try
         {
-            return JsonSerializer.Deserialize(Files.Read(path, LongestFile, "a machine"), Json.Default.BoughtMachine)
+            return JsonSerializer.Deserialize(Files.Read(path, MaxFileSize, "a machine"), Json.Default.BoughtMachine)
                 ?? throw new Failure($"{path} is empty");
         }
         catch (JsonException wrong)

@@ -12,7 +12,7 @@ namespace Evilman.Commands;
 /// <summary><c>evilman login NAME URL</c>.</summary>
 internal static class LoginCommand
 {
-    const int LongestKey = 256;
+    const int MaxKeyLength = 256;
 
     internal static Command Create()
     {
@@ -51,7 +51,7 @@ internal static class LoginCommand
     /// <summary>Never an argument, which everybody on the machine can read.</summary>
     static string Key(string? file)
     {
-        var text = file is not null ? Encoding.Latin1.GetString(Files.Read(file, LongestKey, "an API key"))
+        var text = file is not null ? Encoding.Latin1.GetString(Files.Read(file, MaxKeyLength, "an API key"))
             : Console.IsInputRedirected ? Console.In.ReadLine() ?? ""
             : AnsiConsole.Prompt(new TextPrompt<string>("API key:").Secret());
         var key = text.Trim();

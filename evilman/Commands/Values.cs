@@ -18,7 +18,7 @@ internal static class Values
 {
     delegate bool Parser<T>(string text, out T value);
 
-    const int LongestQuote = 60;
+    const int MaxQuoteLength = 60;
 
     internal static Argument<IPAddress> Address(string name, string description) => new(name)
     {
@@ -204,7 +204,7 @@ internal static class Values
     /// </summary>
     internal static string Quoted(string text)
     {
-        var shown = text.Length <= LongestQuote ? text : text[..LongestQuote] + "…";
+        var shown = text.Length <= MaxQuoteLength ? text : text[..MaxQuoteLength] + "…";
         return $"«{Printable.Of(shown)}»";
     }
 

@@ -33,12 +33,12 @@ internal enum Watch
 internal sealed record HomeJob(string Name, Watch Watch, IPEndPoint Where, string Path, int Tokens, long Low,
     long Stall, long? Budget, long? Deadline)
 {
-    const int LongestFile = 1 << 20;
+    const int MaxFileSize = 1 << 20;
     const long TenYears = 3650L * 86400;
 
     /// <exception cref="Failure">The file is not what docs/broker.md says of it.</exception>
     internal static IReadOnlyList<HomeJob> Load(string path) =>
-        Parse(Encoding.UTF8.GetString(Files.Read(path, LongestFile, "a list of jobs")), path);
+        Parse(Encoding.UTF8.GetString(Files.Read(path, MaxFileSize, "a list of jobs")), path);
 
     internal static IReadOnlyList<HomeJob> Parse(string text, string path)
     {

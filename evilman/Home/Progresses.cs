@@ -18,7 +18,7 @@ internal interface IProgressStore
 /// <summary>A file for each job: home/NAME.json beside the inventory.</summary>
 internal sealed class ProgressStore(string folder) : IProgressStore
 {
-    const int LongestFile = 4096;
+    const int MaxFileSize = 4096;
 
     readonly string folder = Path.Combine(folder, "home");
 
@@ -29,7 +29,7 @@ internal sealed class ProgressStore(string folder) : IProgressStore
             return null;
         try
         {
-            return JsonSerializer.Deserialize(Files.Read(path, LongestFile, "a job's progress"),
+            return JsonSerializer.Deserialize(Files.Read(path, MaxFileSize, "a job's progress"),
                 ProgressJson.Default.Progress);
         }
         catch (JsonException wrong)

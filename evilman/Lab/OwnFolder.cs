@@ -17,7 +17,7 @@ internal static class OwnFolder
     const int TypeMask = 0xF000, FolderType = 0x4000, LinkType = 0xA000, Sticky = 0x200, WritableByOthers = 0x12;
 
     /// <summary>As many links as the kernel follows on one path (path_resolution(7)).</summary>
-    const int MostLinks = 40;
+    const int MaxLinks = 40;
 
     /// <summary>
     /// Fails unless <paramref name="path"/> is a folder, no link, of this user, which nobody else can write, and nobody
@@ -52,7 +52,7 @@ internal static class OwnFolder
                 return at;
             if ((found.Mode & TypeMask) == LinkType)
             {
-                if (links++ == MostLinks)
+                if (links++ == MaxLinks)
                     return at;
                 var target = new FileInfo(at).LinkTarget ?? "";
                 Push(rest, target);

@@ -12,7 +12,7 @@ namespace Evilman.Net;
 internal sealed record AddressRange(IPAddress First, IPAddress Last, int? PrefixLength)
 {
     /// <summary>More would be a typing error.</summary>
-    internal const int MostAddresses = 65536;
+    internal const int MaxAddresses = 65536;
 
     internal const string Form = "addresses like 10.0.0.100-10.0.0.139";
 
@@ -36,7 +36,7 @@ internal sealed record AddressRange(IPAddress First, IPAddress Last, int? Prefix
             || !Quantity.TryAddress(ends[^1], out var last))
             return false;
         range = new AddressRange(first, last, length);
-        return Mint.Number(first) <= Mint.Number(last) && range.Count <= MostAddresses;
+        return Mint.Number(first) <= Mint.Number(last) && range.Count <= MaxAddresses;
     }
 
     internal uint Count => Mint.Number(Last) - Mint.Number(First) + 1;

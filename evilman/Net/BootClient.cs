@@ -19,7 +19,7 @@ public sealed record BootImage(byte[] Loader, byte[] Kernel, byte[] Initramfs, s
 /// </summary>
 public static class BootClient
 {
-    const int Chunk = 32 * 1024, LargestFile = 1 << 30;
+    const int Chunk = 32 * 1024, MaxFileSize = 1 << 30;
 
     /// <inheritdoc cref="Tcp.ConnectSoon"/>
     public static Socket Connect(IPEndPoint to, TimeSpan patience) => Tcp.ConnectSoon(to, patience);
@@ -129,5 +129,5 @@ public static class BootClient
 
     /// <summary>A loader, kernel or initramfs: none has more bytes than the wire's length fields allow.</summary>
     public static byte[] ReadFile(string file) =>
-        Files.Read(file, LargestFile, "something that a machine can be given");
+        Files.Read(file, MaxFileSize, "something that a machine can be given");
 }

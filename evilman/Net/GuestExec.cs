@@ -142,11 +142,11 @@ internal sealed class GuestExec : IDisposable
     }
 
     /// <summary>The most that a program may answer that is asked something.</summary>
-    internal const int LongestAnswer = 1 << 20;
+    internal const int MaxAnswerSize = 1 << 20;
 
     /// <summary>
     /// What a program writes that has no input and ends soon. Whatever the guest does, it is over after
-    /// <paramref name="patience"/> twice, once of it for the connection, and has <see cref="LongestAnswer"/> bytes at most.
+    /// <paramref name="patience"/> twice, once of it for the connection, and has <see cref="MaxAnswerSize"/> bytes at most.
     /// </summary>
     internal static string Ask(IPAddress guest, ReadOnlySpan<byte> guestKey, IReadOnlyList<string> words,
         TimeSpan patience) => Ask(Connect(guest, patience), guestKey, words, patience);
@@ -169,7 +169,7 @@ internal sealed class GuestExec : IDisposable
             var all = new MemoryStream();
             exec.Run(null, data =>
             {
-                if (all.Length + data.Length > LongestAnswer)
+                if (all.Length + data.Length > MaxAnswerSize)
                     throw new Failure($"the guest at {guest} answers without end");
                 all.Write(data);
             }, _ => { });

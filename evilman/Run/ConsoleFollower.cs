@@ -11,7 +11,7 @@ namespace Evilman.Run;
 /// </summary>
 internal sealed class ConsoleFollower(string path)
 {
-    const int LongestLine = 4096;
+    const int MaxLineLength = 4096;
 
     long at;
     readonly StringBuilder line = new();
@@ -53,7 +53,7 @@ internal sealed class ConsoleFollower(string path)
         {
             foreach (var letter in letters.AsSpan(0, decoder.GetChars(bytes, 0, count, letters, 0)))
             {
-                if (letter == '\n' || line.Length == LongestLine)
+                if (letter == '\n' || line.Length == MaxLineLength)
                 {
                     lines.Add(line.ToString());
                     line.Clear();

@@ -6,17 +6,17 @@ namespace Evilman.Run;
 
 /// <summary>
 /// Leads every connection that comes to a socket on to somewhere else, both ways, until one side has ended and the other
-/// has been told. At most <see cref="MostConnections"/> at once; more wait to be accepted.
+/// has been told. At most <see cref="MaxConnections"/> at once; more wait to be accepted.
 /// </summary>
 internal sealed class Forwarder : IDisposable
 {
-    internal const int MostConnections = 256;
+    internal const int MaxConnections = 256;
 
     static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
     readonly Socket listener;
     readonly Func<Socket> connect;
-    readonly SemaphoreSlim places = new(MostConnections);
+    readonly SemaphoreSlim places = new(MaxConnections);
     volatile bool isDisposed;
 
     /// <param name="listener">Bound and listening.</param>

@@ -15,7 +15,7 @@ namespace Evilman.Run;
 internal sealed class GuestFiles
 {
     /// <summary>Of all contents, in bytes: an upload has 32-bit lengths, and a machine less than 3 GiB of memory.</summary>
-    const long MostBytes = 1L << 30;
+    const long MaxBytes = 1L << 30;
 
     const int TypeMask = 0xF000, Directory = 0x4000, Regular = 0x8000, Link = 0xA000;
 
@@ -64,8 +64,8 @@ internal sealed class GuestFiles
         }
         members[path] = member;
         Size += member.Content.Length;
-        if (Size > MostBytes)
-            throw new Failure($"these files have more than {MostBytes >> 20} MiB");
+        if (Size > MaxBytes)
+            throw new Failure($"these files have more than {MaxBytes >> 20} MiB");
     }
 
     bool HasChildren(string path)
@@ -100,7 +100,7 @@ internal sealed class GuestFiles
     /// </summary>
     internal (string Path, Member Member)? Resolve(string path)
     {
-        const int MostLinks = 40;
+        const int MaxLinks = 40;
         var words = new Stack<string>();
         Push(words, path);
         var done = new List<string>();
@@ -119,7 +119,7 @@ internal sealed class GuestFiles
                 return null;
             if (!member.IsLink)
                 continue;
-            if (++links > MostLinks)
+            if (++links > MaxLinks)
                 return null;
             done.RemoveAt(done.Count - 1);
             if (member.Target.StartsWith('/'))
@@ -186,7 +186,7 @@ internal sealed class GuestFiles
         }
     }
 
-    internal static byte[] ReadFile(string file) => Files.Read(file, (int)MostBytes, "something that fits a machine");
+    internal static byte[] ReadFile(string file) => Files.Read(file, (int)MaxBytes, "something that fits a machine");
 
     /// <summary>Type and mode as inode(7) has them; links are not followed.</summary>
     static unsafe int ModeOf(string path)
@@ -213,7 +213,7 @@ internal sealed class GuestFiles
     }
 
     static byte[] Plain(string name, byte[] bytes) => IsGzip(bytes) ? Unpack(name, bytes)
-        : Zstandard.Is(bytes) ? Zstandard.Unpack(name, bytes, MostBytes) : bytes;
+        : Zstandard.Is(bytes) ? Zstandard.Unpack(name, bytes, MaxBytes) : bytes;
 
     internal static bool IsArchive(ReadOnlySpan<byte> bytes) =>
         IsGzip(bytes) || Zstandard.Is(bytes) || IsCpio(bytes) || IsTar(bytes);
@@ -234,8 +234,8 @@ internal sealed class GuestFiles
             for (int count; (count = stream.Read(buffer)) > 0;)
             {
                 all.Write(buffer, 0, count);
-                if (all.Length > MostBytes)
-                    throw new Failure($"{name} has more than {MostBytes >> 20} MiB unpacked");
+                if (all.Length > MaxBytes)
+                    throw new Failure($"{name} has more than {MaxBytes >> 20} MiB unpacked");
             }
             return all.ToArray();
         }

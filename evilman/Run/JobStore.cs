@@ -12,7 +12,7 @@ namespace Evilman.Run;
 internal sealed class JobStore(string folder)
 {
     const string Suffix = ".json";
-    const int LongestFile = 1 << 20;
+    const int MaxFileSize = 1 << 20;
 
     readonly string folder = Path.Combine(folder, "jobs");
 
@@ -70,7 +70,7 @@ internal sealed class JobStore(string folder)
         var path = PathOf(name);
         try
         {
-            return JsonSerializer.Deserialize(Files.Read(path, LongestFile, "a job"), JobJson.Default.RunningJob)
+            return JsonSerializer.Deserialize(Files.Read(path, MaxFileSize, "a job"), JobJson.Default.RunningJob)
                 ?? throw new Failure($"{path} is empty");
         }
         catch (JsonException wrong)

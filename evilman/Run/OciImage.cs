@@ -33,7 +33,7 @@ internal sealed record OciRun
 internal sealed class OciImage(string name, Func<string, byte[]?> read)
 {
     /// <summary>A list of lists of images is none.</summary>
-    const int DeepestIndex = 3;
+    const int MaxIndexDepth = 3;
 
     /// <summary>Whether there is such a layout at all.</summary>
     internal bool IsThere => read("oci-layout") is not null && read("index.json") is not null;
@@ -65,7 +65,7 @@ internal sealed class OciImage(string name, Func<string, byte[]?> read)
         if (fit[0].MediaType?.EndsWith("image.index.v1+json", StringComparison.Ordinal) != true
             && fit[0].MediaType?.EndsWith("manifest.list.v2+json", StringComparison.Ordinal) != true)
             return fit[0];
-        return depth < DeepestIndex ? Choose(Read(fit[0], OciJson.Default.OciIndex), depth + 1)
+        return depth < MaxIndexDepth ? Choose(Read(fit[0], OciJson.Default.OciIndex), depth + 1)
             : throw Damaged("lists of lists of images");
     }
 

@@ -24,7 +24,7 @@ namespace Evilman.Run;
 internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan plan, MachineWish wish)
 {
     /// <summary>How many pairs of addresses are tried.</summary>
-    const int MostTries = 8;
+    const int MaxTries = 8;
 
     static readonly TimeSpan s_silence = TimeSpan.FromSeconds(2);
 
@@ -100,7 +100,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             if (answer.Accepted)
                 return Accepted(job);
             starting.Refused();
-            if (answer.Refusal != Refusal.AddressInUse || attempt == MostTries)
+            if (answer.Refusal != Refusal.AddressInUse || attempt == MaxTries)
                 throw new Failure($"{node.Name} refused: {answer.Sentence()}", ExitCode.Refused);
         }
     }
@@ -197,12 +197,12 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
 
     void ShowLastWords(RunningJob job)
     {
-        const int MostLines = 10;
+        const int MaxLines = 10;
         var lines = GuestExec.Ask(job.GuestAddress, job.Key(), Job.Recall(follow: false), patience)
             .Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => Job.EndIn(line) is null).ToList();
         if (lines.Count == 0)
             Say.Note("it has written nothing");
-        foreach (var line in lines.TakeLast(MostLines))
+        foreach (var line in lines.TakeLast(MaxLines))
             Say.Plain($"  | {Printable.Of(line)}");
     }
 }
@@ -446,7 +446,7 @@ internal static class JobOutput
 /// <summary>Lines of UTF-8, however they come in.</summary>
 internal sealed class LineReader
 {
-    const int LongestLine = 65536;
+    const int MaxLineLength = 65536;
 
     readonly MemoryStream line = new();
 
@@ -456,7 +456,7 @@ internal sealed class LineReader
         {
             if (letter != '\n')
                 line.WriteByte(letter);
-            if (letter == '\n' || line.Length == LongestLine)
+            if (letter == '\n' || line.Length == MaxLineLength)
                 Flush(show);
         }
     }

@@ -13,7 +13,7 @@ public sealed class Chain
     /// <summary>Hashing a million elements takes a quarter of a second; more would only be forgotten money.</summary>
     public const int MaximumLength = 10_000_000;
 
-    const int LongestFile = 128;
+    const int MaxFileSize = 128;
 
     readonly byte[] seed;
 
@@ -45,7 +45,7 @@ public sealed class Chain
     /// <summary>Reads "seed length" (40 hexadecimal digits and a number), as <see cref="Save"/> wrote it.</summary>
     public static Chain Load(string file)
     {
-        var words = System.Text.Encoding.Latin1.GetString(Files.Read(file, LongestFile, "a chain file"))
+        var words = System.Text.Encoding.Latin1.GetString(Files.Read(file, MaxFileSize, "a chain file"))
             .Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
         if (words.Length != 2 || words[0].Length != 2 * HashChain.ElementSize
             || !int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out var length))

@@ -9,14 +9,14 @@ namespace Evilman.Tokens;
 /// </summary>
 internal static class MachineKeyFile
 {
-    const int LongestFile = 128;
+    const int MaxFileSize = 128;
 
     internal static byte[] Text(ReadOnlySpan<byte> key) =>
         Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n");
 
     internal static byte[] Read(string file)
     {
-        var text = Encoding.Latin1.GetString(Files.Read(file, LongestFile, "a machine key file")).TrimEnd('\n', '\r');
+        var text = Encoding.Latin1.GetString(Files.Read(file, MaxFileSize, "a machine key file")).TrimEnd('\n', '\r');
         var key = new byte[MachineKey.Size];
         var form = text.Length == 2 * key.Length
             && Convert.FromHexString(text, key, out _, out _) == System.Buffers.OperationStatus.Done;

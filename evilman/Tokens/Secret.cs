@@ -12,10 +12,10 @@ public static class Secret
     public const int MinimumKeySize = 16;
 
     /// <summary>Behind the key's newline a file may have remarks.</summary>
-    const int LongestKeyFile = 4096;
+    const int MaxKeyFileSize = 4096;
 
     /// <summary>What is replaced is a secret too, or something that small: anything else is there by mistake.</summary>
-    const int LongestFormer = 65536;
+    const int MaxFormerSize = 65536;
 
     /// <summary>
     /// A new node secret as its file holds it: 160 random bits, as long as the hash, which is what RFC 2104 section 3
@@ -83,7 +83,7 @@ public static class Secret
                 stopped = path;
                 drafts.Add(new Draft(path, bytes));
                 former.Add(File.Exists(path)
-                    ? new Draft(path, Files.Read(path, LongestFormer, "what a secret may replace"))
+                    ? new Draft(path, Files.Read(path, MaxFormerSize, "what a secret may replace"))
                     : null);
             }
             for (; moved < files.Count; moved++)
@@ -141,7 +141,7 @@ public static class Secret
     /// <summary>A node secret: the file up to its first newline, as packetd reads it.</summary>
     public static byte[] ReadKey(string file)
     {
-        ReadOnlySpan<byte> start = Files.Read(file, LongestKeyFile, "a key file");
+        ReadOnlySpan<byte> start = Files.Read(file, MaxKeyFileSize, "a key file");
         var newline = start.IndexOf((byte)'\n');
         var length = newline >= 0 ? newline : start.Length;
         if (length is < MinimumKeySize or > HmacSha1.MaxKeySize)

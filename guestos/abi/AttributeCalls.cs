@@ -22,7 +22,7 @@ internal static unsafe class AttributeCalls
 
     public static long Set(FileBy by, ulong file, ulong name, ulong value, ulong size, ulong flags)
     {
-        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
         long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
@@ -33,7 +33,7 @@ internal static unsafe class AttributeCalls
 
     public static long Get(FileBy by, ulong file, ulong name, ulong value, ulong size)
     {
-        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
         long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
@@ -54,7 +54,7 @@ internal static unsafe class AttributeCalls
 
     public static long Remove(FileBy by, ulong file, ulong name)
     {
-        Span<byte> buffer = stackalloc byte[ExtendedAttributes.LongestName + 1];
+        Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
         long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
@@ -108,7 +108,7 @@ internal static unsafe class AttributeCalls
     {
         if (!CallFlags.TryMake(flags, Create | Replace, out CallFlags how))
             return Errno.EINVAL;
-        if (size > ExtendedAttributes.LongestValue)
+        if (size > ExtendedAttributes.MaxValueSize)
             return Errno.E2BIG;
         byte* content = null;
         if (size > 0

@@ -12,7 +12,7 @@ public static unsafe class DirectoryCalls
     /// </summary>
     private const int Head64 = 19;
     private const int HeadOld = 18;
-    private const int LongestRecord = Head64 + Directories.LongestName + 8;
+    private const int MaxRecordSize = Head64 + Directories.MaxNameLength + 8;
 
     private struct Output
     {
@@ -103,7 +103,7 @@ public static unsafe class DirectoryCalls
         if ((ulong)size > output.Left)
             return false;
         byte kind = (byte)((int)type >> 12);    // DT_* are the type bits of the mode
-        Span<byte> room = stackalloc byte[LongestRecord];
+        Span<byte> room = stackalloc byte[MaxRecordSize];
         Span<byte> record = room.Slice(0, size);
         record.Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(record, number);

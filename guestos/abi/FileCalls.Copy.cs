@@ -76,7 +76,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || !PipeFile.Is(file))
             return Errno.EBADF;
-        if (count > MostVectors)
+        if (count > MaxVectors)
             return Errno.EINVAL;
         bool waits = !how.Has(SpliceNonBlocking);
         if (!file->MayWrite)
@@ -92,7 +92,7 @@ public static unsafe partial class FileCalls
         for (ulong i = 0; i < count && result >= 0; i++)
         {
             result = UserVector.Get(vectors.At(i), out UserRange range);
-            Transfer from = Transfer.Of(range.To(LongestTransfer));
+            Transfer from = Transfer.Of(range.To(MaxTransfer));
             if (result < 0 || from.Count == 0)
                 continue;
             // Who has put something in does not wait for more room.
@@ -177,7 +177,7 @@ public static unsafe partial class FileCalls
         bool streams = IsStream(source);
         ulong done = 0;
         long error = 0;
-        count = Math.Min(count, LongestTransfer);
+        count = Math.Min(count, MaxTransfer);
         while (done < count)
         {
             Transfer into = Transfer.Of(page, Math.Min(count - done, Piece));

@@ -9,10 +9,10 @@ namespace Guestos;
 public static unsafe partial class FileCalls
 {
     /// <summary>UIO_MAXIOV.</summary>
-    private const ulong MostVectors = 1024;
+    private const ulong MaxVectors = 1024;
 
     /// <summary>What one read or write may move at most (MAX_RW_COUNT).</summary>
-    private const ulong LongestTransfer = 0x7ffff000;
+    private const ulong MaxTransfer = 0x7ffff000;
 
     public static long Read(ulong descriptor, ulong buffer, ulong count)
     {
@@ -22,7 +22,7 @@ public static unsafe partial class FileCalls
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
         Files.Hold(file);
-        Transfer to = Transfer.Of(range.To(LongestTransfer));
+        Transfer to = Transfer.Of(range.To(MaxTransfer));
         long result = Files.Read(file, ref to);
         Files.Release(file);
         return result;
@@ -36,7 +36,7 @@ public static unsafe partial class FileCalls
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
         Files.Hold(file);
-        Transfer from = Transfer.Of(range.To(LongestTransfer));
+        Transfer from = Transfer.Of(range.To(MaxTransfer));
         long result = Files.Write(file, ref from);
         Files.Release(file);
         return result;
@@ -62,7 +62,7 @@ public static unsafe partial class FileCalls
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
         Files.Hold(file);
-        Transfer to = Transfer.Of(range.To(LongestTransfer));
+        Transfer to = Transfer.Of(range.To(MaxTransfer));
         long result = Files.ReadAt(file, offset, ref to);
         Files.Release(file);
         return result;
@@ -82,7 +82,7 @@ public static unsafe partial class FileCalls
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
         Files.Hold(file);
-        Transfer from = Transfer.Of(range.To(LongestTransfer));
+        Transfer from = Transfer.Of(range.To(MaxTransfer));
         long result = Files.WriteAt(file, offset, ref from);
         Files.Release(file);
         return result;
@@ -104,7 +104,7 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.EBADF;
-        if (count > MostVectors)
+        if (count > MaxVectors)
             return Errno.EINVAL;
         bool hasPosition = write ? file->Operations->WriteAt != null : file->Operations->ReadAt != null;
         if (offset != ulong.MaxValue && !hasPosition && !file->IsPath)
@@ -124,7 +124,7 @@ public static unsafe partial class FileCalls
             result = UserVector.Get(vectors.At(i), out UserRange range);
             if (result < 0)
                 break;
-            Transfer transfer = Transfer.Of(range.To(LongestTransfer - done));
+            Transfer transfer = Transfer.Of(range.To(MaxTransfer - done));
             if (transfer.Count == 0)
                 continue;
             if (done > 0 && !write && IsStream(file) && (Files.Poll(file) & PollEvents.In) == 0)
@@ -231,7 +231,7 @@ public static unsafe partial class FileCalls
             return Errno.EOPNOTSUPP;
         if ((long)offset < 0 || (long)length <= 0)
             return Errno.EINVAL;
-        if (offset + length > FileContent.LargestSize)
+        if (offset + length > FileContent.MaxSize)
             return Errno.EFBIG;
         Inode* inode = file->Inode;
         bool grows = !flags.Has(keepSize) && offset + length > inode->Size;

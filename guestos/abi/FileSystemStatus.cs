@@ -15,7 +15,7 @@ public unsafe struct FileSystemStatus
     public ulong Inodes;
     public ulong FreeInodes;
     private ulong id;
-    public ulong LongestName;
+    public ulong MaxNameLength;
     public ulong FragmentSize;
     public ulong Flags;
     private fixed ulong unused[4];
@@ -26,7 +26,7 @@ public unsafe struct FileSystemStatus
         this = default;
         BlockSize = 4096;
         FragmentSize = 4096;
-        LongestName = Directories.LongestName;
+        MaxNameLength = Directories.MaxNameLength;
         Type = inode != null ? inode->Operations->Magic : MemoryFileSystem.Nameless->Magic;
         if (inode == null || !inode->IsInMemory)
             return;

@@ -46,7 +46,7 @@ public static unsafe partial class LocalCalls
             return Errno.EINVAL;
         if (header.Name.IsNull)
             header.NameLength = 0;
-        if (header.VectorCount > MessageHeader.MostVectors)
+        if (header.VectorCount > MessageHeader.MaxVectors)
             return Errno.EMSGSIZE;
         return VectoredTransfer.Make(header.Vectors, header.VectorCount, out pieces);
     }

@@ -4,7 +4,7 @@ namespace Guestos;
 public struct MessageHeader
 {
     /// <summary>UIO_MAXIOV.</summary>
-    public const ulong MostVectors = 1024;
+    public const ulong MaxVectors = 1024;
 
     public UserPointer<byte> Name;
     public int NameLength;

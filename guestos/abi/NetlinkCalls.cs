@@ -97,7 +97,7 @@ internal static unsafe class NetlinkCalls
         pieces = default;
         if (!message.TryGet(out header))
             return Errno.EFAULT;
-        if (header.VectorCount > MessageHeader.MostVectors)
+        if (header.VectorCount > MessageHeader.MaxVectors)
             return Errno.EMSGSIZE;
         return VectoredTransfer.Make(header.Vectors, header.VectorCount, out pieces);
     }

@@ -8,7 +8,7 @@ namespace Guestos;
 /// </summary>
 public static unsafe class ProcessMemoryCalls
 {
-    private const ulong MostVectors = 1024;
+    private const ulong MaxVectors = 1024;
     private const int PieceSize = 4096;
 
     private static bool MayLookInto(Process* target)
@@ -27,7 +27,7 @@ public static unsafe class ProcessMemoryCalls
     private static long Transfer(ulong id, UserPointer<UserVector> local, ulong localCount,
         UserPointer<UserVector> remote, ulong remoteCount, ulong flags, bool write)
     {
-        if (flags != 0 || localCount > MostVectors || remoteCount > MostVectors)
+        if (flags != 0 || localCount > MaxVectors || remoteCount > MaxVectors)
             return Errno.EINVAL;
         long error = VectoredTransfer.Make(local, localCount, out VectoredTransfer own);
         if (error < 0 || own.Count == 0 || remoteCount == 0)

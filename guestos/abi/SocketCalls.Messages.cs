@@ -51,7 +51,7 @@ public static unsafe partial class SocketCalls
         stream = socket->Kind == SocketKind.Stream;
         if (!message.TryGet(out header))
             return Errno.EFAULT;
-        if (header.VectorCount > MessageHeader.MostVectors)
+        if (header.VectorCount > MessageHeader.MaxVectors)
             return Errno.EMSGSIZE;
         for (ulong i = 0; i < header.VectorCount; i++)
         {
@@ -142,7 +142,7 @@ public static unsafe partial class SocketCalls
             long error = GetVector(in header, i, out UserRange range);
             if (error < 0)
                 return error;
-            if (range.Length > DatagramSockets.LargestDatagram - length)
+            if (range.Length > DatagramSockets.MaxDatagram - length)
                 return Errno.EMSGSIZE;
             length += range.Length;
         }

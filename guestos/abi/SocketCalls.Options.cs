@@ -36,7 +36,7 @@ public static unsafe partial class SocketCalls
     // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
     private const int SmallestSendBuffer = 4608;
     private const int SmallestReceiveBuffer = 2304;
-    private const int LargestBuffer = 212992;
+    private const int MaxBuffer = 212992;
 
     public static long Setsockopt(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
     {
@@ -91,10 +91,10 @@ public static unsafe partial class SocketCalls
                 socket->Broadcast = number != 0;
                 return 0;
             case SocketOptions.SendBuffer:
-                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestSendBuffer);
+                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), SmallestSendBuffer);
                 return 0;
             case SocketOptions.ReceiveBuffer:
-                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, LargestBuffer), SmallestReceiveBuffer);
+                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), SmallestReceiveBuffer);
                 return 0;
             case SocketOptions.KeepAlive:
                 socket->KeepAlive = number != 0;

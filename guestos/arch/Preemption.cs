@@ -7,7 +7,7 @@ namespace Guestos;
 public static unsafe class Preemption
 {
     /// <summary>Nanoseconds that a system call may take before others are looked after.</summary>
-    private const ulong LongestRun = 500_000;
+    private const ulong MaxRun = 500_000;
 
     /// <summary>
     /// Serves interrupts and timers, and lets others run whose turn it is. Registered by the scheduler.
@@ -15,7 +15,7 @@ public static unsafe class Preemption
     public static delegate*<void> Yield;
 
     /// <summary>The kernel has run so long that it is time for a <see cref="Point"/>.</summary>
-    public static bool IsDue => Clock.Monotonic - LogicalProcessor.Current->Since >= LongestRun;
+    public static bool IsDue => Clock.Monotonic - LogicalProcessor.Current->Since >= MaxRun;
 
     /// <summary>
     /// Between two steps of work whose length the caller of a system call chooses, where it could as well sleep: once a

@@ -38,7 +38,7 @@ public unsafe struct CpioMember
 public unsafe struct CpioReader
 {
     public const int HeaderLength = 110;
-    public const int LongestName = Vfs.PathCapacity;
+    public const int MaxNameLength = Vfs.PathCapacity;
 
     private readonly byte* archive;
     private readonly ulong length;
@@ -140,7 +140,7 @@ public unsafe struct CpioReader
         member.NodeMajor = fields[9];
         member.NodeMinor = fields[10];
         nameSize = fields[11];
-        return nameSize is >= 2 and <= LongestName;
+        return nameSize is >= 2 and <= MaxNameLength;
     }
 
     /// <summary>The name, with its zero in the last byte and nowhere else.</summary>

@@ -7,7 +7,7 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Directories
 {
-    public const int LongestName = 255;
+    public const int MaxNameLength = 255;
 
     /// <summary>Cookies 1 and 2 are "." and ".."; 0 is "nothing read yet".</summary>
     public const ulong FirstCookie = 3;

@@ -76,13 +76,13 @@ public static unsafe class EpollSets
     public const uint Modify = 3;
 
     /// <summary>Entries in all sets of the system (Linux: fs.epoll.max_user_watches).</summary>
-    public const int MostEntries = 16384;
+    public const int MaxEntries = 16384;
 
     /// <summary>The last of them are the superuser's.</summary>
     private const int Reserve = 1024;
 
     /// <summary>Sets in sets in sets (EP_MAX_NESTS).</summary>
-    private const int DeepestNest = 4;
+    private const int MaxNesting = 4;
 
     private const uint EdgeTriggered = 1u << 31;
     private const uint OneShot = 1u << 30;
@@ -160,7 +160,7 @@ public static unsafe class EpollSets
                     return Errno.EEXIST;
                 if (Is(file) && !MayNest(Of(file), set))
                     return Errno.ELOOP;
-                if (s_entries >= (FileRights.IsSuperuser ? MostEntries : MostEntries - Reserve))
+                if (s_entries >= (FileRights.IsSuperuser ? MaxEntries : MaxEntries - Reserve))
                     return Errno.ENOSPC;
                 long error = Insert(set, file, descriptor, out entry);
                 if (error < 0)
@@ -378,26 +378,26 @@ public static unsafe class EpollSets
     }
 
     /// <summary>
-    /// No set may reach itself, and no chain of sets may be longer than <see cref="DeepestNest"/>: telling goes through
+    /// No set may reach itself, and no chain of sets may be longer than <see cref="MaxNesting"/>: telling goes through
     /// them on one stack.
     /// </summary>
     private static bool MayNest(EpollSet* inner, EpollSet* outer)
     {
         s_walk++;
         outer->Walk = s_walk;
-        outer->Depth = DeepestNest + 1;     // a way back to it is a cycle
+        outer->Depth = MaxNesting + 1;     // a way back to it is a cycle
         int below = DepthBelow(inner, 0);
-        if (below > DeepestNest)
+        if (below > MaxNesting)
             return false;
         s_walk++;
-        return below + 1 + DepthAbove(outer, 0) <= DeepestNest;
+        return below + 1 + DepthAbove(outer, 0) <= MaxNesting;
     }
 
     private static int DepthBelow(EpollSet* set, int depth)
     {
         if (set->Walk == s_walk)
             return set->Depth;
-        if (depth > DeepestNest)
+        if (depth > MaxNesting)
             return depth;
         int deepest = 0;
         for (EpollEntry* entry = set->First; entry != null; entry = entry->Next)
@@ -412,7 +412,7 @@ public static unsafe class EpollSets
     {
         if (set->Walk == s_walk)
             return set->Depth;
-        if (depth > DeepestNest)
+        if (depth > MaxNesting)
             return depth;
         int highest = 0;
         for (EpollEntry* entry = set->File->Entries; entry != null; entry = entry->NextOfFile)

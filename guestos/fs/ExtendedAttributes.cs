@@ -20,12 +20,12 @@ public unsafe struct ExtendedAttribute
 /// </summary>
 public static unsafe class ExtendedAttributes
 {
-    public const int LongestName = 255;
-    public const int LongestValue = 65536;
+    public const int MaxNameLength = 255;
+    public const int MaxValueSize = 65536;
 
     /// <summary>Bytes of names and values that one file may have.</summary>
-    private const int MostBytes = 2 * LongestValue;
-    private const int LargestObject = 2048;
+    private const int MaxBytes = 2 * MaxValueSize;
+    private const int MaxObjectSize = 2048;
 
     private static ReadOnlySpan<byte> Of(ExtendedAttribute* attribute) => new(attribute->Name, attribute->NameLength);
 
@@ -83,7 +83,7 @@ public static unsafe class ExtendedAttributes
         int held = 0;
         for (ExtendedAttribute* other = inode->Attributes; other != null; other = other->Next)
             held += other->NameLength + other->ValueLength;
-        if (held + name.Length + length > MostBytes || FileContent.FreeFrames < (ulong)length / 4096 + 2)
+        if (held + name.Length + length > MaxBytes || FileContent.FreeFrames < (ulong)length / 4096 + 2)
             return null;
         var attribute = (ExtendedAttribute*)Objects.Allocate(sizeof(ExtendedAttribute) + name.Length);
         byte* value = attribute != null ? AllocateValue(length) : null;
@@ -167,7 +167,7 @@ public static unsafe class ExtendedAttributes
 
     private static byte* AllocateValue(int length)
     {
-        if (length <= LargestObject)
+        if (length <= MaxObjectSize)
             return (byte*)Objects.Allocate(Math.Max(length, 1));
         ulong block = Frames.AllocateContiguous((length + 4095) / 4096);
         return block != 0 ? DirectMap.At(block) : null;
@@ -175,7 +175,7 @@ public static unsafe class ExtendedAttributes
 
     private static void Free(ExtendedAttribute* attribute)
     {
-        if (attribute->ValueLength <= LargestObject)
+        if (attribute->ValueLength <= MaxObjectSize)
             Objects.Free(attribute->Value, Math.Max(attribute->ValueLength, 1));
         else
             for (int offset = 0; offset < attribute->ValueLength; offset += 4096)

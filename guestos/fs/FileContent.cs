@@ -13,7 +13,7 @@ public static unsafe class FileContent
     private const ulong EntriesPerTable = 512;
 
     /// <summary>What two levels hold: 1 GiB.</summary>
-    public const ulong LargestSize = EntriesPerTable * EntriesPerTable * PageSize;
+    public const ulong MaxSize = EntriesPerTable * EntriesPerTable * PageSize;
 
     /// <summary>
     /// Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine.
@@ -65,7 +65,7 @@ public static unsafe class FileContent
         long error = 0;
         while (from.Count > 0)
         {
-            if (offset >= LargestSize)
+            if (offset >= MaxSize)
             {
                 error = Errno.EFBIG;
                 break;
@@ -104,7 +104,7 @@ public static unsafe class FileContent
     /// <summary>Cuts the file, or lengthens it with zeros. EFBIG.</summary>
     public static long Truncate(Inode* inode, ulong size)
     {
-        if (size > LargestSize)
+        if (size > MaxSize)
             return Errno.EFBIG;
         bool cut = size < inode->Size;
         inode->Size = size;

@@ -203,7 +203,7 @@ public static unsafe class InitialTree
                 return Outcome.Taken;
             }
 
-            if (length > Directories.LongestName || length == 2 && name[0] == '.' && name[1] == '.')
+            if (length > Directories.MaxNameLength || length == 2 && name[0] == '.' && name[1] == '.')
                 return Outcome.LeftOut;
             if (last)
                 return Place(directory, name, length, type, member, out inode);

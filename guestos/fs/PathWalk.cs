@@ -35,7 +35,7 @@ public unsafe struct Walked
     /// <summary>The path ended in a slash: only a directory will do.</summary>
     public bool TrailingSlash;
 
-    public fixed byte Name[Directories.LongestName + 1];
+    public fixed byte Name[Directories.MaxNameLength + 1];
 
     public readonly bool HasName => NameLength > 0;
 
@@ -143,7 +143,7 @@ public static unsafe class PathWalk
                 return Errno.ENOTDIR;
             if (FileRights.Check(walk.Current, FileRights.Execute) < 0)
                 return Errno.EACCES;
-            if (nameLength > Directories.LongestName)
+            if (nameLength > Directories.MaxNameLength)
                 return Errno.ENAMETOOLONG;
 
             int dots = DotsOf(name, nameLength);

@@ -27,7 +27,7 @@ internal static unsafe class CheckpointCommit
     }
 
     /// <summary>How often late frames put a commit off.</summary>
-    private const int MostPutOff = 3;
+    private const int MaxPutOff = 3;
 
     private static long Try(CheckpointState* state, UserPointer<CommitRequest> argument)
     {
@@ -73,7 +73,7 @@ internal static unsafe class CheckpointCommit
             Network.Poll();
             if (!state->Piece.IsEmpty)
                 return Errno.EAGAIN;
-            if (state->Late.Unsent.Length > 0 && state->PutOff < MostPutOff)
+            if (state->Late.Unsent.Length > 0 && state->PutOff < MaxPutOff)
             {
                 state->PutOff++;
                 return Errno.EAGAIN;

@@ -28,7 +28,7 @@ public static unsafe class CheckpointDevice
     /// <summary>
     /// The kernel is not preempted: while the guest still works, the cleaner lets others run this often. Nanoseconds.
     /// </summary>
-    private const ulong LongestRun = 500_000;
+    private const ulong MaxRun = 500_000;
 
     private static FileOperations s_operations;
 
@@ -106,7 +106,7 @@ public static unsafe class CheckpointDevice
     private static long Copy(CheckpointState* state, ref Transfer to)
     {
         ulong done = 0;
-        ulong nextPause = Clock.Monotonic + LongestRun;
+        ulong nextPause = Clock.Monotonic + MaxRun;
         long result = 0;
         while (to.Count > 0)
         {
@@ -145,7 +145,7 @@ public static unsafe class CheckpointDevice
         if (state->LastTaken == 0)
             state->LastTaken = Clock.Monotonic;
         ulong done = 0;
-        ulong nextPause = Clock.Monotonic + LongestRun;
+        ulong nextPause = Clock.Monotonic + MaxRun;
         Network.Stack->Cork(socket, true, Clock.Monotonic);
         long result = 0;
         while (done < count)
@@ -185,7 +185,7 @@ public static unsafe class CheckpointDevice
         if (state->IsForked || Clock.Monotonic < next)
             return;
         CheckpointStream.LetOthersRun();
-        next = Clock.Monotonic + LongestRun;
+        next = Clock.Monotonic + MaxRun;
     }
 
     // The next bytes of the piece: how many the connection took, or a SocketError.

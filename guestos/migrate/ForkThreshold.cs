@@ -15,7 +15,7 @@ internal static unsafe class ForkThreshold
 
     /// <summary>What a program may say.</summary>
     public const ulong LeastBudget = 1_000_000;
-    public const ulong MostBudget = 10_000_000_000;
+    public const ulong MaxBudget = 10_000_000_000;
 
     /// <summary>
     /// Of the budget, so much is used for each round after the first: a guest that comes to rest is frozen for less. It

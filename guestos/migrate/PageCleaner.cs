@@ -70,7 +70,7 @@ internal static unsafe class PageCleaner
         CheckpointHash hash = state->Options != CheckpointOptions.None ? CheckpointHash.Crc32CSum : CheckpointHash.None;
         const MachineFeatures Needed = MachineFeatures.X86_64_V2 | MachineFeatures.VirtioMmio
             | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock;
-        Span<uint> addresses = stackalloc uint[CheckpointHeader.MostAddresses];
+        Span<uint> addresses = stackalloc uint[CheckpointHeader.MaxAddresses];
         int count = Network.Stack->CopyAddresses(addresses);
         CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), hash, Needed,
             state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));

@@ -20,7 +20,7 @@ internal static unsafe class WriteProtection
     private const ulong SlotSize = 1UL << 39;
 
     /// <summary>Nanoseconds that one piece may take: well below what a freeze takes.</summary>
-    private const ulong LongestPiece = 1_000_000;
+    private const ulong MaxPieceTime = 1_000_000;
 
     /// <summary>Stands for the kernel's tables where address spaces have serial numbers.</summary>
     private const ulong KernelPart = ulong.MaxValue;
@@ -92,7 +92,7 @@ internal static unsafe class WriteProtection
     /// </summary>
     public static bool ProtectPiece(CheckpointState* state)
     {
-        ulong end = Clock.Monotonic + LongestPiece;
+        ulong end = Clock.Monotonic + MaxPieceTime;
         bool done;
         do
             done = RenewSome(state) && WalkSome(state);

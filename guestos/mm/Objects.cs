@@ -8,7 +8,7 @@ namespace Guestos;
 public static unsafe class Objects
 {
     private const int SmallestShift = 5;            // 32 bytes
-    private const int LargestShift = 11;            // 2 KiB: two to a frame
+    private const int MaxShift = 11;            // 2 KiB: two to a frame
     private const int PageSize = 4096;
 
     private struct FreeLists
@@ -18,7 +18,7 @@ public static unsafe class Objects
         /// <see cref="FrameDescriptor.Reserved"/> is the place of the first free object, from 1 on in units of the
         /// smallest, and <see cref="FrameDescriptor.Order"/> how many are in use.
         /// </summary>
-        public fixed uint Partial[LargestShift - SmallestShift + 1];
+        public fixed uint Partial[MaxShift - SmallestShift + 1];
 
         /// <summary>Objects in use and frames held, by class; the last is that of whole frames.</summary>
         public fixed ulong Active[Classes];
@@ -26,7 +26,7 @@ public static unsafe class Objects
     }
 
     /// <summary>Number of size classes, with that of whole frames as the last (/proc/slabinfo).</summary>
-    public const int Classes = LargestShift - SmallestShift + 2;
+    public const int Classes = MaxShift - SmallestShift + 2;
 
     public static ulong SizeOf(int index) => index == Classes - 1 ? PageSize : 1UL << index + SmallestShift;
 
@@ -42,7 +42,7 @@ public static unsafe class Objects
     /// <summary>A zeroed object of 1 to 4096 bytes, aligned to 32; null without memory.</summary>
     public static void* Allocate(int size)
     {
-        if (size > 1 << LargestShift)
+        if (size > 1 << MaxShift)
         {
             byte* whole = AllocateFrame(Classes - 1);
             if (whole != null)
@@ -67,7 +67,7 @@ public static unsafe class Objects
 
     public static void Free(void* item, int size)
     {
-        if (size > 1 << LargestShift)
+        if (size > 1 << MaxShift)
         {
             Frames.Release(DirectMap.PhysicalOf(item));
             FramesHeld--;

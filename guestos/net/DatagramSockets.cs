@@ -11,8 +11,8 @@ internal static unsafe class DatagramSockets
     private const int HeaderLength = 20;
 
     /// <summary>UDP payload of the longest IPv4 packet, and of the longest that is not cut into fragments.</summary>
-    public const int LargestDatagram = 65507;
-    private const int LargestWhole = Network.Mtu - 28;
+    public const int MaxDatagram = 65507;
+    private const int MaxWhole = Network.Mtu - 28;
 
     /// <summary>
     /// Makes sure that the stack knows the socket; it is bound to an ephemeral port if nothing else was said.
@@ -125,7 +125,7 @@ internal static unsafe class DatagramSockets
         long result = Open(socket);
         if (result < 0)
             return result;
-        if (from.Count > LargestDatagram || socket->DoNotFragment && from.Count > LargestWhole)
+        if (from.Count > MaxDatagram || socket->DoNotFragment && from.Count > MaxWhole)
             return Errno.EMSGSIZE;
         int pending = Network.Stack->TakeError(socket->Handle);
         if (pending < 0)

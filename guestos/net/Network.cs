@@ -20,7 +20,7 @@ public static unsafe class Network
     /// </summary>
     private const ulong FramesPerConnection = 8;
     private const ulong FewestConnections = 512;
-    private const ulong MostConnections = 8192;
+    private const ulong MaxConnections = 8192;
     private const int ReservedConnections = 32;
 
     /// <summary>Of the listeners, and of the datagram sockets, the last are the superuser's.</summary>
@@ -83,7 +83,7 @@ public static unsafe class Network
         configuration.SecretLow = secretLow;
         configuration.SecretHigh = secretHigh;
         ulong connections = Frames.Total / FramesPerConnection;
-        configuration.Connections = (int)Math.Clamp(connections, FewestConnections, MostConnections);
+        configuration.Connections = (int)Math.Clamp(connections, FewestConnections, MaxConnections);
         configuration.ReservedConnections = ReservedConnections;
         configuration.Listeners = 256;
         configuration.ReservedListeners = ReservedSockets;

@@ -232,7 +232,7 @@ internal static unsafe class Sockets
     }
 
     /// <summary>Bytes that one turn hands over: what a device takes as one frame.</summary>
-    private const ulong MostAtOnce = 64 * 1024;
+    private const ulong MaxAtOnce = 64 * 1024;
 
     /// <summary>Queues all bytes, waiting for room, or what fits now.</summary>
     /// <param name="more">More follows: less than a segment waits for it (MSG_MORE).</param>
@@ -244,7 +244,7 @@ internal static unsafe class Sockets
         long sent = 0;
         while (from.Count > 0)
         {
-            ReadOnlySpan<byte> bytes = from.Take(MostAtOnce);
+            ReadOnlySpan<byte> bytes = from.Take(MaxAtOnce);
             if (bytes.IsEmpty)
                 return sent > 0 ? sent : Errno.EFAULT;
             int taken = Network.Stack->Send(socket->Handle, bytes, Clock.Monotonic, more

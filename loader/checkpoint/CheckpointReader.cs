@@ -27,7 +27,7 @@ internal unsafe struct CheckpointReader(Peer peer)
     public ulong Records;
 
     /// <summary>The guest's, in host order; 0 where there is none.</summary>
-    private fixed uint addresses[CheckpointHeader.MostAddresses];
+    private fixed uint addresses[CheckpointHeader.MaxAddresses];
 
     /// <summary>From the header to the trailer. None: the checkpoint is whole and right.</summary>
     public CheckpointRefusal Receive()
@@ -53,7 +53,7 @@ internal unsafe struct CheckpointReader(Peer peer)
         RecoveryArgument = header.RecoveryArgument;
         // Where the guest's packets would be dropped it had better not go.
         ReadOnlySpan<byte> commandLine = new StartInfo(peer.StartInfoPhysical, 0).CommandLine;
-        for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
+        for (int i = 0; i < CheckpointHeader.MaxAddresses; i++)
         {
             addresses[i] = header.Address(i);
             if (addresses[i] != 0 && !GrantedAddresses.Name(commandLine, addresses[i]))
@@ -86,7 +86,7 @@ internal unsafe struct CheckpointReader(Peer peer)
     /// <summary>Announces the guest's addresses as this machine's.</summary>
     public readonly void ClaimAddresses()
     {
-        for (int i = 0; i < CheckpointHeader.MostAddresses; i++)
+        for (int i = 0; i < CheckpointHeader.MaxAddresses; i++)
             if (addresses[i] != 0)
                 peer.Claim(addresses[i]);
     }

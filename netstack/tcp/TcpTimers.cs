@@ -15,7 +15,7 @@ internal static unsafe class TcpTimers
     private const int MaxRetransmissions = 15;
 
     /// <summary>The same of an orphan, window probes included (Linux's tcp_orphan_retries).</summary>
-    private const int MostOrphanRetransmissions = 8;
+    private const int MaxOrphanRetransmissions = 8;
     private const int MaxSynRetransmissions = 6;
 
     /// <summary>Linux's tcp_synack_retries: after 63 s a half-open connection is given up.</summary>
@@ -180,7 +180,7 @@ internal static unsafe class TcpTimers
     {
         TcpState.SynSent => MaxSynRetransmissions,
         TcpState.SynReceived => MaxSynAcknowledgementRetransmissions,
-        _ => c->Orphan ? MostOrphanRetransmissions : MaxRetransmissions,
+        _ => c->Orphan ? MaxOrphanRetransmissions : MaxRetransmissions,
     };
 
     private static bool Retransmit(Stack* stack, Connection* c, ulong now)

@@ -250,7 +250,7 @@ public sealed class JobTests : IDisposable
             var data = new byte[isFast ? ExecFrame.MaxData : 1];
             try
             {
-                for (var sent = 0; sent < 100 * GuestExec.LongestAnswer; sent += data.Length)
+                for (var sent = 0; sent < 100 * GuestExec.MaxAnswerSize; sent += data.Length)
                 {
                     guest.Send(ExecFrameKind.Output, data);
                     if (!isFast)

@@ -186,8 +186,8 @@ public sealed unsafe class ContentTests
         Assert.Equal(1, FileCalls.Pwrite64(descriptor, Guest.Room(1), 1, 0));
         Assert.Equal("onetwo\0", Guest.Get("/f"));
         ulong anywhere = (ulong)Guest.Open("/f", OpenFlags.WRONLY);
-        Assert.Equal(Errno.EFBIG, FileCalls.Pwrite64(anywhere, Guest.Room(1), 1, FileContent.LargestSize));
-        Assert.Equal(Errno.EFBIG, FileCalls.Ftruncate(descriptor, FileContent.LargestSize + 1));
+        Assert.Equal(Errno.EFBIG, FileCalls.Pwrite64(anywhere, Guest.Room(1), 1, FileContent.MaxSize));
+        Assert.Equal(Errno.EFBIG, FileCalls.Ftruncate(descriptor, FileContent.MaxSize + 1));
         Assert.Equal(Errno.EINVAL, FileCalls.Ftruncate(descriptor, ulong.MaxValue));
         Guest.Stop();
     }

@@ -111,7 +111,7 @@ namespace Guestos
         public uint Umask;
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
-        public bool NoNewPrivileges, IsUndumpable;
+        public bool NoNewPrivileges, IsUndumpable, KeepsCapabilities;
         public ulong Withheld, GivenUp;
         public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId, FileUserId, FileGroupId;
         public PendingSignals Pending;

@@ -31,7 +31,7 @@ public sealed unsafe class FramesTests
     public void Blocks_come_zeroed_alone_and_whole_again(int seed)
     {
         ulong before = Frames.Free;
-        Assert.Equal(LargestRun(), LargestBlock());
+        Assert.Equal(LargestRun(), MaxBlock());
         Random random = new(seed);
         List<(ulong Block, int Count, int References)> held = [];
         HashSet<ulong> used = [];
@@ -73,7 +73,7 @@ public sealed unsafe class FramesTests
             for (int i = 0; i < references; i++)
                 Each(block, count, Frames.Release);
         Assert.Equal(before, Frames.Free);
-        Assert.Equal(LargestRun(), LargestBlock());
+        Assert.Equal(LargestRun(), MaxBlock());
     }
 
     private static void Each(ulong block, int count, Action<ulong> act)
@@ -83,7 +83,7 @@ public sealed unsafe class FramesTests
     }
 
     /// <summary>Frames of the largest block that can be had: neighbours that are free have become one.</summary>
-    private static ulong LargestBlock()
+    private static ulong MaxBlock()
     {
         for (int count = 4096; count > 0; count /= 2)
         {

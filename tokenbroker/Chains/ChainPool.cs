@@ -23,7 +23,7 @@ internal sealed record NewChain(Pebbles Pebbles, byte[] End)
 internal sealed class ChainPool
 {
     /// <summary>Of each length.</summary>
-    private const int MostKept = 16;
+    private const int MaxKept = 16;
 
     private readonly ConcurrentDictionary<int, ConcurrentBag<NewChain>> kept = new();
     private int made;
@@ -49,7 +49,7 @@ internal sealed class ChainPool
             }
             catch (Problem)
             {
-                if (kept.Count < MostKept)
+                if (kept.Count < MaxKept)
                     kept.Add(chain);
                 throw;
             }

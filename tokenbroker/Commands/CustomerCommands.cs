@@ -35,7 +35,7 @@ internal static class CustomerCommands
             for (long? after = 0; after is { } at;)
             {
                 Page<CustomerView> page = broker.Database.Read(
-                    session => Broker.Customers(session, at, Broker.LargestPage));
+                    session => Broker.Customers(session, at, Broker.MaxPageSize));
                 foreach (CustomerView customer in page.Items)
                     Console.WriteLine($"{customer.Id} {customer.Name} {customer.Balance}");
                 after = page.Next;

@@ -40,7 +40,7 @@ internal static class NodeCommands
             1);
         Option<long> elements = Values.Count("--elements-per-packet",
             "Elements that the node verifies for one packet (packetd's --chain-steps).", 1,
-            NewNode.MostElementsPerPacket, NewNode.UsualElementsPerPacket);
+            NewNode.MaxElementsPerPacket, NewNode.UsualElementsPerPacket);
         Command command = new("add", "Adds a node.") { name, address, key, boot, guests, gateway, prefix, memory,
             most, machines, cpu, memoryPrice, network, existence, elements };
         command.SetAction(result =>
@@ -68,7 +68,7 @@ internal static class NodeCommands
             using Broker broker = place.Broker(result);
             for (long? after = 0; after is { } at;)
             {
-                Page<NodeView> page = broker.Database.Read(session => Broker.Nodes(session, at, Broker.LargestPage));
+                Page<NodeView> page = broker.Database.Read(session => Broker.Nodes(session, at, Broker.MaxPageSize));
                 foreach (NodeView node in page.Items)
                     Console.WriteLine(
                         $"{node.Id} {node.Name} {node.Address} machines {node.UsedMachines}/{node.Machines} memory "

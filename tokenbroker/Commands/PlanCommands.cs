@@ -44,7 +44,7 @@ internal static class PlanCommands
             using Broker broker = place.Broker(result);
             for (long? after = 0; after is { } at;)
             {
-                Page<PlanView> page = broker.Database.Read(session => Broker.Plans(session, at, Broker.LargestPage));
+                Page<PlanView> page = broker.Database.Read(session => Broker.Plans(session, at, Broker.MaxPageSize));
                 foreach (PlanView plan in page.Items)
                     Console.WriteLine(
                         $"{plan.Id} {plan.Name} token {plan.TokenValue} units, {plan.MemoryMib} MiB, cpu "

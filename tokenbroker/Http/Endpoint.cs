@@ -18,7 +18,7 @@ internal sealed record Call(Broker Broker, Actor Actor, HttpRequest Request, byt
 
     internal long After => QueryNumber("after", 0, 0, long.MaxValue);
 
-    internal int Limit => (int)QueryNumber("limit", 50, 1, Broker.LargestPage);
+    internal int Limit => (int)QueryNumber("limit", 50, 1, Broker.MaxPageSize);
 
     internal long Number(string name) =>
         long.TryParse((string?)Request.RouteValues[name], NumberStyles.None, CultureInfo.InvariantCulture,

@@ -21,14 +21,14 @@ internal static class Idempotency
     /// <summary>How long answers are kept; later the key is as good as new.</summary>
     internal const int KeptSeconds = 7 * 86400;
 
-    private const int LongestKey = 128;
+    private const int MaxKeyLength = 128;
 
     internal static string KeyOf(Call call)
     {
         string key = call.Request.Headers[Header].ToString();
-        return key.Length is > 0 and <= LongestKey && key.All(letter => letter is > ' ' and <= '~')
+        return key.Length is > 0 and <= MaxKeyLength && key.All(letter => letter is > ' ' and <= '~')
             ? key : throw Problem.Invalid(
-                $"a write needs the header {Header}: 1 to {LongestKey} visible ASCII characters that no other write of "
+                $"a write needs the header {Header}: 1 to {MaxKeyLength} visible ASCII characters that no other write of "
                 + $"yours has had, such as a UUID");
     }
 

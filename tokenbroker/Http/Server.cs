@@ -30,7 +30,7 @@ internal sealed record ServerOptions(
 /// </summary>
 internal sealed class Server : IAsyncDisposable
 {
-    private const int LargestBody = 65536;
+    private const int MaxBodySize = 65536;
     private const int SettledAtOnce = 200;
     private const int AskedAtOnce = 16;
 
@@ -52,7 +52,7 @@ internal sealed class Server : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            kestrel.Limits.MaxRequestBodySize = MaxBodySize;
             kestrel.Limits.MaxConcurrentConnections = 4096;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         });
@@ -136,7 +136,7 @@ internal sealed class Server : IAsyncDisposable
         catch (Microsoft.AspNetCore.Http.BadHttpRequestException bad)
         {
             await Refuse(context, bad.StatusCode == 413
-                ? new Problem(413, "too-large", $"a body has at most {LargestBody} bytes")
+                ? new Problem(413, "too-large", $"a body has at most {MaxBodySize} bytes")
                 : new Problem(bad.StatusCode, "invalid", "the request is not HTTP"));
         }
         catch (Exception fault) when (fault is not OperationCanceledException

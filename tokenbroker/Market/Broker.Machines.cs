@@ -14,7 +14,7 @@ internal sealed partial class Broker
     /// <summary>A machine may be a little behind the broker's clock, and has its time of grace.</summary>
     internal const int LapseMargin = 3600;
 
-    private const int LongestSearch = 64;
+    private const int MaxSearch = 64;
 
     /// <summary>
     /// The plan of a purchase that is asked for; outside of the transaction, for <see cref="NewChain"/>.
@@ -162,7 +162,7 @@ internal sealed partial class Broker
     }
 
     /// <summary>The last address of those that are looked at before a whole range is.</summary>
-    private static long Window(uint from, long last) => Math.Min(last, from + (long)LongestSearch);
+    private static long Window(uint from, long last) => Math.Min(last, from + (long)MaxSearch);
 
     /// <summary>The addresses that somebody has, in two ranges.</summary>
     private static List<long> Taken(Session session, long first, long last, long otherFirst, long otherLast) =>

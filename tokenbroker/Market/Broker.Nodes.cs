@@ -84,7 +84,7 @@ internal sealed partial class Broker
         DemandRange(wanted.Machines, 1, 1L << 32, "machines");
         if (wanted.MostMemoryMib is { } ofOne)
             DemandRange(ofOne, 1, wanted.MemoryMib, "most_memory_mib");
-        DemandRange(wanted.ElementsPerPacket, 1, NewNode.MostElementsPerPacket, "elements_per_packet");
+        DemandRange(wanted.ElementsPerPacket, 1, NewNode.MaxElementsPerPacket, "elements_per_packet");
         foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
             DemandRange(price, 0, uint.MaxValue, "a price");
         DemandRange(wanted.Prices.Existence, 0, uint.MaxValue, "a price");

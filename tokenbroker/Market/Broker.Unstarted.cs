@@ -19,7 +19,7 @@ internal sealed partial class Broker
     /// <summary>Seconds after a boot token's end; its node's clock may be behind.</summary>
     internal const int UnstartedMargin = 300;
 
-    private const int SilentFor = 60, MostLookedAt = 500;
+    private const int SilentFor = 60, MaxLookedAt = 500;
 
     // Nodes that did not answer, by their addresses, and when they are asked again.
     private readonly ConcurrentDictionary<string, long> silent = new();
@@ -35,7 +35,7 @@ internal sealed partial class Broker
             WHERE m.closed IS NULL AND m.started IS NULL AND m.released IS NULL AND m.expires < $1
             ORDER BY m.expires LIMIT $2
             """, row => new Unstarted(row.GetInt64(0), row.GetInt64(1), Address.Text(row.GetInt64(2)), row.Bytes(3)),
-            now - UnstartedMargin, MostLookedAt));
+            now - UnstartedMargin, MaxLookedAt));
         List<(long, bool)> said = [];
         foreach (Unstarted machine in found)
         {

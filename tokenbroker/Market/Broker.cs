@@ -13,7 +13,7 @@ namespace Tokenbroker.Market;
 /// </summary>
 internal sealed partial class Broker : IDisposable
 {
-    internal const int LargestPage = 500;
+    internal const int MaxPageSize = 500;
 
     private readonly Seal nodeKeys, chains;
 
@@ -160,8 +160,8 @@ internal sealed partial class Broker : IDisposable
         DemandRange(wanted.LeaseSeconds, 1, ushort.MaxValue, "lease_seconds");
         DemandRange(wanted.BootSeconds, 1, 7 * 86400, "boot_seconds");
         DemandRange(wanted.ChainLength, 1, Chains.Pebbles.MaxLength, "chain_length");
-        if (wanted.TokenValue > MostOfChain / wanted.ChainLength)
-            throw Problem.Invalid($"a whole chain, chain_length times token_value, is at most {MostOfChain} units");
+        if (wanted.TokenValue > MaxOfChain / wanted.ChainLength)
+            throw Problem.Invalid($"a whole chain, chain_length times token_value, is at most {MaxOfChain} units");
         if (session.Number("SELECT COUNT(*) FROM plan WHERE name = $1", wanted.Name) != 0)
             throw Problem.Conflict("exists", $"there is a plan {wanted.Name} already");
         long id = session.Number("""
@@ -186,7 +186,7 @@ internal sealed partial class Broker : IDisposable
     }
 
     // So that no price of tokens, of two chains at once, leaves 64 bits.
-    private const long MostOfChain = 1L << 60;
+    private const long MaxOfChain = 1L << 60;
 
     private const string PlanColumns =
         "SELECT id, name, value, memory, cpu, guests, lease, lifetime, chain_length FROM plan";

@@ -15,7 +15,7 @@ internal sealed record NewNode(
     long? MostMemoryMib = null)
 {
     // What packetd's --chain-steps is without being named, and at most.
-    internal const long UsualElementsPerPacket = 1000, MostElementsPerPacket = 100_000;
+    internal const long UsualElementsPerPacket = 1000, MaxElementsPerPacket = 100_000;
 }
 
 internal sealed record NodeView(

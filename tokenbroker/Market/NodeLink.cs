@@ -25,10 +25,10 @@ internal sealed class NodeLink : INodeLink
     private const int EchoHeader = 8, LeastIpHeader = 20;
     private const byte EchoRequest = 8, EchoReply = 0; // RFC 792
     private const int ChecksumAt = 2, IdentifierAt = 4, SequenceAt = 6;
-    private const int Copies = 15, MostAtOnce = 64;
+    private const int Copies = 15, MaxAtOnce = 64;
     private static readonly TimeSpan s_repeat = TimeSpan.FromMilliseconds(100);
 
-    private readonly SemaphoreSlim room = new(MostAtOnce);
+    private readonly SemaphoreSlim room = new(MaxAtOnce);
 
     public async Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body,
         CancellationToken cancel)

@@ -14,7 +14,7 @@ internal sealed record Findings(long Entries, string Head, long Accounts, long C
 /// <summary>Derives everything again from the entries and compares it with what the database says.</summary>
 internal static class Verification
 {
-    private const int MostFaults = 50;
+    private const int MaxFaults = 50;
 
     /// <param name="known">"NUMBER:HASH", the head that an earlier run printed, or null: it must still be there, so
     /// that nothing behind it was cut off.</param>
@@ -32,7 +32,7 @@ internal static class Verification
         List<string> faults = [];
         void Fault(bool isWrong, string sentence)
         {
-            if (isWrong && faults.Count < MostFaults)
+            if (isWrong && faults.Count < MaxFaults)
                 faults.Add(sentence);
         }
 

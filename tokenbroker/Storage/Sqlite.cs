@@ -10,7 +10,7 @@ namespace Tokenbroker.Storage;
 internal sealed class Sqlite : Database
 {
     // Pages, of 4 KiB. Moving the log into the file flushes both: with the usual 1,000 pages, ten times a second.
-    private const int LongestLog = 16384;
+    private const int MaxLogSize = 16384;
 
     // Of each connection that needs so much. Numbers of chance (answers' keys, hashes) touch pages everywhere.
     private const int CacheKib = 16384;
@@ -19,7 +19,7 @@ internal sealed class Sqlite : Database
     private static readonly string s_settings =
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; "
         + "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; "
-        + $"PRAGMA wal_autocheckpoint = {LongestLog}; PRAGMA cache_size = -{CacheKib}";
+        + $"PRAGMA wal_autocheckpoint = {MaxLogSize}; PRAGMA cache_size = -{CacheKib}";
 
     private readonly string file;
 

@@ -13,11 +13,11 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal sealed class Writer : IAsyncDisposable
 {
-    private const int LargestBatch = 256;
-    private const int LongestQueue = 4096;
+    private const int MaxBatch = 256;
+    private const int MaxQueueLength = 4096;
 
     private readonly Channel<Item> queue = Channel.CreateBounded<Item>(
-        new BoundedChannelOptions(LongestQueue) { SingleReader = true });
+        new BoundedChannelOptions(MaxQueueLength) { SingleReader = true });
     private readonly Database database;
     private readonly Thread thread;
     private Session? session;
@@ -52,7 +52,7 @@ internal sealed class Writer : IAsyncDisposable
             {
                 session ??= database.Open();
                 database.BeginWrite(session);
-                while (batch.Count < LargestBatch && queue.Reader.TryRead(out Item? item))
+                while (batch.Count < MaxBatch && queue.Reader.TryRead(out Item? item))
                 {
                     batch.Add(item);
                     Try(session, item);

@@ -13,11 +13,11 @@ public struct FiniteState
 /// <summary>Decoding tables of Finite State Entropy (RFC 8878 §4.1): 1 to 512 states.</summary>
 public unsafe struct FiniteStateTable
 {
-    public const int LargestLog = 9;
-    public const int MostSymbols = 53;
+    public const int MaxLog = 9;
+    public const int MaxSymbols = 53;
 
     public int Log;
-    private fixed ulong states[(1 << LargestLog) / 2];
+    private fixed ulong states[(1 << MaxLog) / 2];
 
     // SAFETY: two states of 4 bytes to a word; the index is masked to the table.
     public FiniteState At(uint state)
@@ -42,7 +42,7 @@ public unsafe struct FiniteStateTable
     {
         Log = log;
         int size = 1 << log;
-        ushort* next = stackalloc ushort[MostSymbols];
+        ushort* next = stackalloc ushort[MaxSymbols];
         fixed (ulong* words = states)
         {
             var states = (FiniteState*)words;
@@ -87,7 +87,7 @@ public unsafe struct FiniteStateTable
     /// </summary>
     public bool Read(ReadOnlySpan<byte> input, ref int at, int mostSymbols, int largestLog)
     {
-        Span<short> probabilities = stackalloc short[MostSymbols];
+        Span<short> probabilities = stackalloc short[MaxSymbols];
         long bit = at * 8L;
         long end = input.Length * 8L;
         int log = (int)Forward(input, ref bit, 4) + 5;

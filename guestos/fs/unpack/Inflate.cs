@@ -7,23 +7,23 @@ namespace Guestos;
 /// </summary>
 public unsafe struct PrefixCode
 {
-    public const int MostSymbols = 288;
-    private const int LongestCode = 15;
+    public const int MaxSymbols = 288;
+    private const int MaxCodeLength = 15;
     private const int FastBits = 10;
 
     /// <summary>By the next 10 bits: symbol · 16 + length, 0 for a longer code or none.</summary>
     private fixed ushort fast[1 << FastBits];
 
     /// <summary>Codes by length, and the symbols in the order of their codes.</summary>
-    private fixed ushort count[LongestCode + 1];
-    private fixed ushort symbols[MostSymbols];
+    private fixed ushort count[MaxCodeLength + 1];
+    private fixed ushort symbols[MaxSymbols];
 
     /// <summary>
     /// False when the lengths are no code: too many, or too few (but for the single code that RFC 1951 §3.2.7 allows).
     /// </summary>
     public bool Build(ReadOnlySpan<byte> lengths)
     {
-        for (int i = 0; i <= LongestCode; i++)
+        for (int i = 0; i <= MaxCodeLength; i++)
             count[i] = 0;
         for (int i = 0; i < 1 << FastBits; i++)
             fast[i] = 0;
@@ -32,7 +32,7 @@ public unsafe struct PrefixCode
         int used = lengths.Length - count[0];
         count[0] = 0;
         int left = 1;
-        for (int length = 1; length <= LongestCode; length++)
+        for (int length = 1; length <= MaxCodeLength; length++)
         {
             left = left * 2 - count[length];
             if (left < 0)
@@ -41,11 +41,11 @@ public unsafe struct PrefixCode
 
         if (left > 0 && (used > 1 || used == 1 && count[1] != 1))
             return false;
-        ushort* next = stackalloc ushort[LongestCode + 2];
-        ushort* code = stackalloc ushort[LongestCode + 2];
+        ushort* next = stackalloc ushort[MaxCodeLength + 2];
+        ushort* code = stackalloc ushort[MaxCodeLength + 2];
         next[1] = 0;
         code[1] = 0;
-        for (int length = 1; length <= LongestCode; length++)
+        for (int length = 1; length <= MaxCodeLength; length++)
         {
             next[length + 1] = (ushort)(next[length] + count[length]);
             code[length + 1] = (ushort)(code[length] + count[length] << 1);
@@ -78,7 +78,7 @@ public unsafe struct PrefixCode
         int code = 0;
         int first = 0;
         int index = 0;
-        for (length = 1; length <= LongestCode; length++)
+        for (length = 1; length <= MaxCodeLength; length++)
         {
             code |= (int)(bits & 1);
             bits >>= 1;

@@ -40,7 +40,7 @@ public unsafe ref partial struct Zstandard
         value >>= plain && (format & 1) == 0 ? 3 : 4;
         int size = (int)(value & (1UL << bits) - 1);
         at = header;
-        if (size > ZstandardState.LargestBlock)
+        if (size > ZstandardState.MaxBlock)
             return false;
         if (kind == raw)
         {
@@ -52,7 +52,7 @@ public unsafe ref partial struct Zstandard
         }
 
         // SAFETY: the state outlives this.
-        var memory = new Span<byte>(state->Literals, ZstandardState.LargestBlock);
+        var memory = new Span<byte>(state->Literals, ZstandardState.MaxBlock);
         literals = memory.Slice(0, size);
         if (kind == repeated)
         {
@@ -105,13 +105,13 @@ public unsafe ref partial struct Zstandard
 /// <summary>The Huffman code of literals (RFC 8878 §4.2): up to 11 bits, all by one look-up.</summary>
 public unsafe struct HuffmanTable
 {
-    private const int LargestLog = 11;
-    private const int MostWeights = 255;
+    private const int MaxLog = 11;
+    private const int MaxWeights = 255;
 
     private int log;
 
     /// <summary>By the next bits: symbol · 16 + length.</summary>
-    private fixed ushort codes[1 << LargestLog];
+    private fixed ushort codes[1 << MaxLog];
     private FiniteStateTable weights;
 
     public readonly bool IsBuilt => log > 0;
@@ -123,7 +123,7 @@ public unsafe struct HuffmanTable
         log = 0;
         if (input.Length == 0)
             return false;
-        Span<byte> weights = stackalloc byte[MostWeights + 1];
+        Span<byte> weights = stackalloc byte[MaxWeights + 1];
         int header = input[0];
         int count;
         if (header >= 128)
@@ -153,7 +153,7 @@ public unsafe struct HuffmanTable
         const int largestLog = 6;
         count = 0;
         int at = 0;
-        if (!this.weights.Read(input, ref at, LargestLog + 2, largestLog)
+        if (!this.weights.Read(input, ref at, MaxLog + 2, largestLog)
             || !BackwardBits.TryStart(input.Slice(at), out BackwardBits bits))
             return false;
         uint first = bits.Read(this.weights.Log);
@@ -162,7 +162,7 @@ public unsafe struct HuffmanTable
             return false;
         while (true)
         {
-            if (count >= MostWeights - 1)
+            if (count >= MaxWeights - 1)
                 return false;
             FiniteState state = this.weights.At(first);
             weights[count] = state.Symbol;
@@ -187,7 +187,7 @@ public unsafe struct HuffmanTable
         uint sum = 0;
         for (int i = 0; i < count; i++)
         {
-            if (weights[i] > LargestLog)
+            if (weights[i] > MaxLog)
                 return false;
             sum += weights[i] > 0 ? 1u << weights[i] - 1 : 0;
         }
@@ -196,7 +196,7 @@ public unsafe struct HuffmanTable
             return false;
         int log = System.Numerics.BitOperations.Log2(sum) + 1;
         uint rest = (1u << log) - sum;
-        if (log > LargestLog || (rest & rest - 1) != 0)
+        if (log > MaxLog || (rest & rest - 1) != 0)
             return false;
         weights[count] = (byte)(System.Numerics.BitOperations.Log2(rest) + 1);
         count++;

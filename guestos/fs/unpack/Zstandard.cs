@@ -9,7 +9,7 @@ namespace Guestos;
 /// </summary>
 public unsafe struct ZstandardState
 {
-    public const int LargestBlock = 128 * 1024;
+    public const int MaxBlock = 128 * 1024;
 
     internal FiniteStateTable LiteralLengths;
     internal FiniteStateTable Offsets;
@@ -23,7 +23,7 @@ public unsafe struct ZstandardState
     /// <summary>The last three offsets (RFC 8878 §3.1.1.5).</summary>
     internal fixed uint Repeated[3];
 
-    internal fixed byte Literals[LargestBlock];
+    internal fixed byte Literals[MaxBlock];
 }
 
 /// <summary>The Zstandard format (RFC 8878), from memory to a sink: frames and blocks. No dictionaries.</summary>
@@ -33,7 +33,7 @@ public unsafe ref partial struct Zstandard
     private const uint SkippableMagic = 0x184d2a50;
 
     /// <summary>What RFC 8878 §3.1.1.1.2 asks decoders for at least.</summary>
-    public const ulong LargestWindow = 8 << 20;
+    public const ulong MaxWindow = 8 << 20;
 
     private readonly ZstandardState* state;
     private readonly ReadOnlySpan<byte> input;
@@ -64,7 +64,7 @@ public unsafe ref partial struct Zstandard
         this.window = window;
         this.input = input;
         this.at = at;
-        largestBlock = (int)Math.Min(windowSize, ZstandardState.LargestBlock);
+        largestBlock = (int)Math.Min(windowSize, ZstandardState.MaxBlock);
     }
 
     /// <summary>Decompresses the frame at <paramref name="at"/>, which is left behind it.</summary>
@@ -162,7 +162,7 @@ public unsafe ref partial struct Zstandard
         knowsContent = contentLength > 0;
         if (single)
             window = content;
-        return window > LargestWindow ? UnpackResult.NotSupported : UnpackResult.Done;
+        return window > MaxWindow ? UnpackResult.NotSupported : UnpackResult.Done;
     }
 
     /// <summary>Bytes of the field Frame_Content_Size (RFC 8878 §3.1.1.1.1.1).</summary>
@@ -190,7 +190,7 @@ public unsafe ref partial struct Zstandard
             last = (header & 1) != 0;
             int kind = header >> 1 & 3;
             int size = header >> 3;
-            if (size > (kind == 2 ? ZstandardState.LargestBlock : largestBlock))
+            if (size > (kind == 2 ? ZstandardState.MaxBlock : largestBlock))
                 return UnpackResult.Damaged;
             if ((kind == 1 ? 1 : size) > input.Length - at)
                 return UnpackResult.Cut;

@@ -124,9 +124,9 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     {
         const int FirstWait = 5_000;
         const int ShortestPause = 1_000;
-        const int LongestPause = 60_000;
+        const int MaxPause = 60_000;
         bool isRunning = destination.HearRunning(FirstWait);
-        for (int pause = ShortestPause; !isRunning; pause = Math.Min(2 * pause, LongestPause))
+        for (int pause = ShortestPause; !isRunning; pause = Math.Min(2 * pause, MaxPause))
         {
             if (destination.Withdraw())
             {

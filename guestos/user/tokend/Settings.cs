@@ -7,8 +7,8 @@ namespace Tokend;
 /// <summary>What the machine's command line says.</summary>
 internal struct Settings
 {
-    private const int LongestLine = 4096;
-    private const ulong LongestTime = 1_000_000;
+    private const int MaxLineLength = 4096;
+    private const ulong MaxTime = 1_000_000;
 
     /// <summary>In host order.</summary>
     public uint Home;
@@ -24,7 +24,7 @@ internal struct Settings
     {
         settings = new() { Low = 60, Last = 10 };
         isGood = true;
-        Span<byte> line = stackalloc byte[LongestLine];
+        Span<byte> line = stackalloc byte[MaxLineLength];
         int file = Host.Open("/proc/cmdline\0"u8);
         int length = Math.Max(0, Syscall.Read(file, line));
         Syscall.Close(file);
@@ -69,5 +69,5 @@ internal struct Settings
         DecimalText.TakeAddress(ref text, out address) && text.Length == 0;
 
     private static bool TryNumber(ReadOnlySpan<byte> text, out ulong number) =>
-        DecimalText.TakeNumber(ref text, LongestTime, out number) && text.Length == 0;
+        DecimalText.TakeNumber(ref text, MaxTime, out number) && text.Length == 0;
 }

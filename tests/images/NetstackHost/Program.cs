@@ -12,7 +12,7 @@ namespace NetstackHost;
 internal static unsafe class Program
 {
     private const int Mmap = 9, Ppoll = 271, ClockGetTime = 228, Monotonic = 1;
-    private const int MostConnections = 16, FrameRoom = 2048, In = 1, Out = 4;
+    private const int MaxConnections = 16, FrameRoom = 2048, In = 1, Out = 4;
 
     [RuntimeExport("freestanding_main")]
     private static int Main(int argc, byte** argv, byte** envp)
@@ -20,7 +20,7 @@ internal static unsafe class Program
         if (argc < 5)
             return 2;
         PacketLink* link = (PacketLink*)Map((ulong)sizeof(PacketLink));
-        Service* services = (Service*)Map((ulong)sizeof(Service) * MostConnections);
+        Service* services = (Service*)Map((ulong)sizeof(Service) * MaxConnections);
         byte* frame = Map(FrameRoom);
         nint opened = link->Open(argv[1]);
         if (opened < 0)
@@ -36,8 +36,8 @@ internal static unsafe class Program
 
         int listener = SocketError.BadSocket;
         if (argc == 5)
-            listener = stack->Listen(0, (ushort)Text.Number(argv[4]), MostConnections);
-        for (uint i = 0; argc > 6 && i < Text.Number(argv[6]) && i < MostConnections; i++)
+            listener = stack->Listen(0, (ushort)Text.Number(argv[4]), MaxConnections);
+        for (uint i = 0; argc > 6 && i < Text.Number(argv[6]) && i < MaxConnections; i++)
             services[i].Begin(stack->Connect(Text.Number(argv[4]), (ushort)Text.Number(argv[5]), 0, 0, Now()));
         Text ready = new(stackalloc byte[16]);
         ready.Add("ready"u8);
@@ -63,7 +63,7 @@ internal static unsafe class Program
 
     private static void Serve(Stack* stack, int listener, Service* services, ulong now)
     {
-        for (int i = 0; i < MostConnections; i++)
+        for (int i = 0; i < MaxConnections; i++)
         {
             int accepted;
             if (!services[i].InUse && (accepted = stack->Accept(listener)) >= 0)
@@ -77,7 +77,7 @@ internal static unsafe class Program
     private static bool Wait(PacketLink* link, Stack* stack, Service* services)
     {
         ulong until = stack->NextDeadline();
-        for (int i = 0; i < MostConnections; i++)
+        for (int i = 0; i < MaxConnections; i++)
         {
             if (services[i].Deadline != 0 && services[i].Deadline < until)
                 until = services[i].Deadline;
@@ -119,7 +119,7 @@ internal static unsafe class Program
         configuration.HardwareAddress = 0x024500000000UL | address;
         configuration.PrefixLength = 24;
         configuration.SecretLow = Now();
-        configuration.Connections = MostConnections;
+        configuration.Connections = MaxConnections;
         configuration.SendChunks = 1024;
         configuration.ReceiveBuffer = configuration.SendBuffer = 1 << 20;
         configuration.Link.Context = link;
