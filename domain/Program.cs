@@ -155,6 +155,7 @@ internal static class Program
 #if SANDBOX_PROBE
         if (Probe.What is not null)
         {
+            Probe.Prepare();
             Lockdown.Enter(own, Probe.Action);
             Libc._exit(Probe.Run());
         }

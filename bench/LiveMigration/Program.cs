@@ -72,7 +72,7 @@ internal static class Program
     private static void Run(MachineKind kind, string[] spaces, int moves, int[] limits)
     {
         IPAddress guest = IPAddress.Parse(Guest);
-        var machine = new Machine(kind, spaces[0], 0, incoming: null);
+        var machine = new QemuMachine(kind, spaces[0], 0, incoming: null);
         try
         {
             using EchoProbe echo = EchoProbe.Connect(new IPEndPoint(guest, EchoPort), s_patience, 600_000);
@@ -84,7 +84,7 @@ internal static class Program
             for (int turn = 1; turn <= moves * limits.Length; turn++)
             {
                 string incoming = $"tcp:{s_addresses[turn % 2]}:{FirstPort + turn}";
-                var destination = new Machine(kind, spaces[turn % 2], turn, incoming);
+                var destination = new QemuMachine(kind, spaces[turn % 2], turn, incoming);
                 try
                 {
                     done.Add(Migrate(machine, incoming, limits[turn % limits.Length]));
@@ -125,7 +125,7 @@ internal static class Program
         }
     }
 
-    private static Move Migrate(Machine source, string to, int limit)
+    private static Move Migrate(QemuMachine source, string to, int limit)
     {
         source.PrepareToLeave(limit);
         long asked = Stopwatch.GetTimestamp();

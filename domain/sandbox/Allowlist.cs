@@ -13,9 +13,9 @@ internal record struct OwnDescriptors(int Net, int Control, int Disk, int Kernel
 internal static class Allowlist
 {
     public const int read = 0, write = 1, mprotect = 10, mmap = 9, munmap = 11, brk = 12, rt_sigprocmask = 14,
-        rt_sigreturn = 15, ioctl = 16, pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28,
+        rt_sigreturn = 15, getpid = 39, ioctl = 16, pread64 = 17, readv = 19, writev = 20, sched_yield = 24, madvise = 28, nanosleep = 35,
         recvmsg = 47, fdatasync = 75, sysinfo = 99, prctl = 157, futex = 202, restart_syscall = 219,
-        clock_gettime = 228, exit_group = 231, tgkill = 234, ppoll = 271, timerfd_settime = 286, preadv = 295,
+        clock_gettime = 228, clock_nanosleep = 230, exit_group = 231, gettid = 186, tgkill = 234, ppoll = 271, timerfd_settime = 286, preadv = 295,
         openat = 257, pwritev = 296, prlimit64 = 302, getrandom = 318, membarrier = 324;
 
     private const int ENOENT = 2, NO_FLAGS = 0, PROT_NONE = 0, PROT_READ_WRITE = 3;
@@ -56,6 +56,9 @@ internal static class Allowlist
             .PermitMapping(mmap, CountedMapping, PROT_NONE, PROT_READ_WRITE)
             .PermitWhen(mprotect, 2, PROT_READ_WRITE)
             .PermitWhenZero(prlimit64, 0, 2)   // reads its own limits
+            // A thread that the collector stops in the middle of managed code gets a signal (pthread_kill(3)), and is
+            // waited for.
+            .Permit(getpid, gettid, nanosleep, clock_nanosleep)
             .PermitWhen(tgkill, 0, process)
             .Permit(exit_group)
             // Where the address space has a limit, the collector asks /proc/self/statm how much of it is used, and does

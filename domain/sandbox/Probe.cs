@@ -1,6 +1,7 @@
 #if SANDBOX_PROBE
 using System;
 using System.Globalization;
+using System.Threading;
 using Domain.Host;
 using Domain.Linux;
 
@@ -27,7 +28,7 @@ internal static unsafe class Probe
 
     private const int OtherNumbering = 0x4000_0000; // x32
 
-    private static int tried, open;
+    private static int tried, open, steps;
 
     public static string? What;
 
@@ -37,6 +38,26 @@ internal static unsafe class Probe
     public static uint Action =>
         What == "calls" ? SeccompFilter.ErrnoAction | Refused : What == "layers" ? SeccompFilter.Allow
             : SeccompFilter.KillProcess;
+
+    /// <summary>
+    /// Before the lock-in, after which no thread begins. For <c>collect</c> one that is always in the middle of managed
+    /// code, so that the collector has to stop it by a signal.
+    /// </summary>
+    public static void Prepare()
+    {
+        if (What != "collect")
+            return;
+        new Thread(() =>
+        {
+            for (; ; )
+                Step();
+        }) { IsBackground = true }.Start();
+        while (Volatile.Read(ref steps) == 0)
+            Thread.Sleep(1);
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static void Step() => Volatile.Write(ref steps, steps + 1);
 
     public static int Run()
     {
@@ -70,7 +91,8 @@ internal static unsafe class Probe
                 Allowlist.brk, Allowlist.rt_sigprocmask, Allowlist.rt_sigreturn,
             Allowlist.pread64, Allowlist.readv, Allowlist.writev, Allowlist.sched_yield, Allowlist.madvise,
             Allowlist.recvmsg, Allowlist.sysinfo, Allowlist.futex,
-            Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll,
+            Allowlist.restart_syscall, Allowlist.clock_gettime, Allowlist.getpid, Allowlist.gettid,
+            Allowlist.nanosleep, Allowlist.clock_nanosleep, Allowlist.exit_group, Allowlist.tgkill, Allowlist.ppoll,
             Allowlist.timerfd_settime,
             Allowlist.preadv, Allowlist.prlimit64, Allowlist.getrandom, Allowlist.membarrier,
         ];

@@ -23,7 +23,7 @@ internal static unsafe class Recovery
     private static void* Arrive(ulong startInfo, ulong argument, ulong block)
     {
         // Page tables arrive clean (WriteProtection.CopyClean). From here on the kernel's own are in force.
-        Machine.Resume();
+        ArrivedMachine.Resume();
         Checkpoint.Arrive();
         var arrival = (ArrivalBlock*)DirectMap.At(block);
         Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival->SinceSnapshot, counter: arrival->Counter,
@@ -35,7 +35,7 @@ internal static unsafe class Recovery
         var late = new ReadOnlySpan<byte>(arrival + 1, (int)Math.Min(arrival->LateBytes, 1 << 20));
         Network.OnArrival(information.CommandLine, CheckpointFork.ForkSockets, late);
         RateLimit.WakeAll();
-        Machine.Enter(CheckpointFork.ForkedThread);
+        ArrivedMachine.Enter(CheckpointFork.ForkedThread);
         return CheckpointFork.SavedContext;
     }
 }

@@ -27,7 +27,7 @@ public sealed class ClusterCollection : ICollectionFixture<Cluster>;
 public sealed class FailuresCollection : ICollectionFixture<Cluster>;
 
 /// <summary>An empty machine on a node: what it was ordered as, and the process that it is.</summary>
-public sealed record Machine(LabNode Node, IPAddress Boot, int Process, byte[] Key);
+public sealed record OrderedMachine(LabNode Node, IPAddress Boot, int Process, byte[] Key);
 
 /// <summary>
 /// The published programs in a lab of their own: two nodes, a client, a guest that serves echo and HTTP. Needs what «make» builds, and
@@ -77,7 +77,7 @@ public sealed class Cluster : IDisposable
     }
 
     /// <summary>Where the guest is.</summary>
-    public Machine Home { get; private set; } = null!;
+    public OrderedMachine Home { get; private set; } = null!;
 
     /// <summary>The key that the guest obeys.</summary>
     public byte[] GuestKey { get; private set; } = [];
@@ -245,7 +245,7 @@ public sealed class Cluster : IDisposable
     /// <summary>
     /// Spends a token and waits until the machine's firmware answers. What an earlier test has left on the node has the guest's address, so it goes.
     /// </summary>
-    public Machine Order(LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10)
+    public OrderedMachine Order(LabNode node, byte[] loader, int memoryMiB = 64, int tokens = 10)
     {
         var (token, boot, key) = Buy(node, loader, memoryMiB, tokens);
         Clear(node);
@@ -262,7 +262,7 @@ public sealed class Cluster : IDisposable
             }
             return 0;
         });
-        return new Machine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)), key);
+        return new OrderedMachine(node, boot, Assert.Single(Machines(node), pid => !before.Contains(pid)), key);
     }
 
     /// <summary>A token that nobody has spent, where its machine will be, and its key.</summary>
@@ -389,14 +389,14 @@ public sealed class Cluster : IDisposable
     public GuestControl Moving { get; private set; } = null!;
 
     /// <summary>Tells the guest to move.</summary>
-    public void AskToMove(Machine to, Func<MoveOrder, MoveOrder>? how = null)
+    public void AskToMove(OrderedMachine to, Func<MoveOrder, MoveOrder>? how = null)
     {
         Moving?.Dispose();
         Moving = Command(to, how);
     }
 
     /// <summary>A connection of its own to the guest's port for commands.</summary>
-    public GuestControl Command(Machine to, Func<MoveOrder, MoveOrder>? how = null)
+    public GuestControl Command(OrderedMachine to, Func<MoveOrder, MoveOrder>? how = null)
     {
         var order = new MoveOrder(to.Boot, to.Key);
         return GuestControl.Move(Connect(Guest, MoveCommand.Port), GuestKey, how is null ? order : how(order));
@@ -415,7 +415,7 @@ public sealed class Cluster : IDisposable
     /// <summary>Moves the guest into a new machine, and looks at everything that should be so afterwards.</summary>
     public void Move(LabNode? to = null, Func<MoveOrder, MoveOrder>? how = null) => MoveInto(Order(to ?? OtherNode, CheckpointLoader), how);
 
-    public void MoveInto(Machine target, Func<MoveOrder, MoveOrder>? how = null)
+    public void MoveInto(OrderedMachine target, Func<MoveOrder, MoveOrder>? how = null)
     {
         var source = Home;
         AskToMove(target, how);
@@ -423,10 +423,10 @@ public sealed class Cluster : IDisposable
     }
 
     /// <summary>The guest has moved without having been asked.</summary>
-    public void Take(Machine target) => Home = target;
+    public void Take(OrderedMachine target) => Home = target;
 
     /// <summary>The rest of a move that has been asked for.</summary>
-    public void Arrive(Machine source, Machine target)
+    public void Arrive(OrderedMachine source, OrderedMachine target)
     {
         Until(() => !Alive(source.Process) || Moving.Ended is > 0, "the guest does not leave");
         Assert.False(Alive(source.Process), string.Join("; ", Progress()));

@@ -17,7 +17,7 @@ public sealed class FailedMoveTests(Cluster shared)
 {
     private readonly Cluster cluster = shared.Ready();
 
-    private static readonly Machine s_fake = new(null!, Cluster.Client, 0, FakeDestination.Key);
+    private static readonly OrderedMachine s_fake = new(null!, Cluster.Client, 0, FakeDestination.Key);
 
     /// <summary>How /bin/migrate ends (its help).</summary>
     private const int NoConnection = 2, LoaderRefused = 4, CheckpointRefused = 6, Broken = 7, NotAuthenticated = 9, Busy = 11;
@@ -163,8 +163,9 @@ public sealed class FailedMoveTests(Cluster shared)
             caller.Tell(HandOverKind.Verified);
             caller.BeSilent(TimeSpan.FromSeconds(20));
         }),
-        ["says VERIFIED and hangs up"] = new(Broken, "closed it before the commit", (caller, _) =>
+        ["says VERIFIED and hangs up"] = new(Broken, "closed it before the commit|closed it in the middle of the checkpoint", (caller, _) =>
         {
+            // A late frame may meet the closed connection before its last word is read.
             caller.Accept();
             caller.ReadAll();
             caller.TellAndHangUp(HandOverKind.Verified);

@@ -81,7 +81,7 @@ public sealed class HostileSenderTests(Cluster shared)
         cluster.RestartPacketd(node);
     }
 
-    private void Ends(Machine target, string code, string end)
+    private void Ends(OrderedMachine target, string code, string end)
     {
         var page = new byte[4096];
         Convert.FromHexString(code).CopyTo(page, 0);
@@ -101,7 +101,7 @@ public sealed class HostileSenderTests(Cluster shared)
         cluster.AssertStayed();
     }
 
-    private SecureSocket Upload(Machine target)
+    private SecureSocket Upload(OrderedMachine target)
     {
         var socket = BootClient.Prove(cluster.Connect(target.Boot, Wire.Upload.Port), target.Key, Cluster.Patience);
         var header = new byte[Wire.Upload.Size];

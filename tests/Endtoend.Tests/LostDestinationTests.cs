@@ -108,7 +108,7 @@ public sealed class LostDestinationTests(Cluster shared)
     }
 
     /// <summary>A slow move into a fresh machine, which has begun.</summary>
-    private Machine Begin(Func<MoveOrder, MoveOrder>? how = null)
+    private OrderedMachine Begin(Func<MoveOrder, MoveOrder>? how = null)
     {
         var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
         var before = cluster.BytesTo(target.Node);

@@ -26,7 +26,7 @@ public sealed class OwnDecisionTests(Cluster shared)
         Assert.Contains("migrate: we have arrived", said, StringComparison.Ordinal);
         Assert.EndsWith("exit 0", said, StringComparison.Ordinal);
         Cluster.Until(() => !Cluster.Alive(source.Process), "the source goes on running");
-        cluster.Take(new Machine(node, boot, Assert.Single(cluster.Machines(node)), key));
+        cluster.Take(new OrderedMachine(node, boot, Assert.Single(cluster.Machines(node)), key));
         cluster.AssertServes();
         // The token is spent: with it nobody moves again, and nobody's machine is ended for that.
         said = cluster.Run("/bin/migrate", "--key", "/tmp/key", "--token", "/tmp/token", node.Address);

@@ -49,7 +49,7 @@ internal sealed class Relay : IDisposable
 
     /// <param name="forth">The bit is one of what the guest sends; otherwise of what the machine answers.</param>
     /// <param name="bit">Which one, from the connection's beginning; less than 0 for none.</param>
-    public Relay(Cluster cluster, Machine target, bool forth, long bit)
+    public Relay(Cluster cluster, OrderedMachine target, bool forth, long bit)
     {
         listener = Listen(cluster);
         thread = new Thread(() =>

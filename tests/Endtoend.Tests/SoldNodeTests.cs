@@ -58,18 +58,21 @@ public sealed class SoldNodeTests : IDisposable
         Assert.Equal((1, 0L), (Entries("purchase").Length, Entries("refund").Sum()));
 
         // By its name: the next machine is bought where it goes, and the one that it has left comes back.
+        LiveForSeconds();
         Customer("move", "count", "--to", "node2", "--json");
         AssertIs("node2", 1);
         Assert.Equal(["count-1 refunded node1", "count-2 bought node2"], Machines());
         AssertReturned(1);
 
         // And so it is where a node is emptied.
+        LiveForSeconds();
         string drained = Customer("drain", "node2", "--json").Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
         Assert.Equal("""{"node":"node2","moved":["count"],"left":[]}""", drained);
         AssertIs("node1", 2);
         Assert.Equal(["count-1 refunded node1", "count-2 refunded node2", "count-3 bought node1"], Machines());
         AssertReturned(2);
 
+        LiveForSeconds();
         Assert.Contains("count is gone: the program has ended with exit code 4", Customer("stop", "count"), StringComparison.Ordinal);
         Assert.Equal("", Customer("ls", "--json"));
         Assert.All(Machines(), machine => Assert.Contains(" refunded ", machine, StringComparison.Ordinal));
@@ -141,6 +144,9 @@ public sealed class SoldNodeTests : IDisposable
     /// <summary>The amounts of a kind in the customer's ledger.</summary>
     private long[] Entries(string kind) => [.. Lines(Customer("ledger", "--json"))
         .Where(entry => entry.GetProperty("kind").GetString() == kind).Select(entry => entry.GetProperty("amount").GetInt64())];
+
+    /// <summary>What a machine costs is counted in whole seconds: each lives for more than one.</summary>
+    private static void LiveForSeconds() => System.Threading.Thread.Sleep(2500);
 
     /// <summary>Of each machine that has ended something came back, and of none all: each has lived for seconds.</summary>
     private void AssertReturned(int machines)

@@ -44,7 +44,7 @@ public sealed class LabTests : IDisposable
     {
         var dist = folder.CreateSubdirectory("dist").FullName;
         foreach (var file in (string[])["out/bin/evilman", "out/bin/domain", "out/images/packetd", "out/images/launcher", "out/images/cstrap", "out/images/plug",
-            "deploy/qemu-monitor", "deploy/packetd@.service"])
+            "deploy/qemu-monitor", "deploy/cgroups", "deploy/packetd@.service"])
             File.CreateSymbolicLink(Path.Combine(dist, Path.GetFileName(file)), Path.Combine(s_tree, file));
         var page = File.ReadAllText(Path.Combine(s_tree, "docs/deploy.md"));
         string[] lines = [.. page[page.IndexOf("\n1. Install the programs", StringComparison.Ordinal)..page.IndexOf("\n2. ", StringComparison.Ordinal)].Split('\n')

@@ -34,7 +34,7 @@ public sealed class UnitTests : IDisposable
     {
         string tree = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(LabTests.Program)!, "../..")), path = Path.Combine(folder.FullName, "packetd@.service");
         string unit = File.ReadAllText(Path.Combine(tree, "deploy/packetd@.service"));
-        File.WriteAllText(path, unit.Replace("ExecStart=/usr/lib/evilman/packetd", "ExecStart=" + Path.Combine(tree, "out/images/packetd"), StringComparison.Ordinal));
+        File.WriteAllText(path, unit.Replace("ExecStart=/usr/lib/evilman/cgroups", "ExecStart=" + Path.Combine(tree, "deploy/cgroups"), StringComparison.Ordinal));
         return path;
     }
 

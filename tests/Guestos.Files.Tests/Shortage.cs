@@ -15,7 +15,7 @@ internal static class Shortage
     /// <summary>Leaves exactly so many frames free; or all that nobody else holds, when these are fewer.</summary>
     public static void Leave(ulong frames)
     {
-        if (!Mm.Tests.Machine.HasStarted)
+        if (!Mm.Tests.SimulatedMachine.HasStarted)
             throw new InvalidOperationException("the machine's memory could not be set up");
         while (Frames.Free > frames)
         {

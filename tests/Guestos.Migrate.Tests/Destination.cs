@@ -64,7 +64,7 @@ namespace Guestos.Migrate.Tests
         private static int s_at, s_mark;
 
         /// <summary>One bit for each frame that has come.</summary>
-        public static readonly byte* Received = (byte*)NativeMemory.AllocZeroed((nuint)(Mm.Tests.Machine.Size >> 15));
+        public static readonly byte* Received = (byte*)NativeMemory.AllocZeroed((nuint)(Mm.Tests.SimulatedMachine.Size >> 15));
 
         /// <summary>Bytes that the loader has hashed of what came before the mark.</summary>
         public static long HashedBefore { get; private set; }
@@ -77,11 +77,11 @@ namespace Guestos.Migrate.Tests
         /// <param name="mark">Where in the stream the counts are divided.</param>
         public static CheckpointRefusal Take(byte[] stream, int mark)
         {
-            NativeMemory.Clear(s_memory, (nuint)(Mm.Tests.Machine.Size - First));
-            NativeMemory.Clear(Received, (nuint)(Mm.Tests.Machine.Size >> 15));
+            NativeMemory.Clear(s_memory, (nuint)(Mm.Tests.SimulatedMachine.Size - First));
+            NativeMemory.Clear(Received, (nuint)(Mm.Tests.SimulatedMachine.Size >> 15));
             (s_stream, s_at, s_mark) = (stream, 0, mark);
             Loader.Checkpoint.Crc32C.Hashed = HashedBefore = 0;
-            ServiceTable services = new() { MemoryEnd = Mm.Tests.Machine.Size, Receive = &Receive };
+            ServiceTable services = new() { MemoryEnd = Mm.Tests.SimulatedMachine.Size, Receive = &Receive };
             var reader = new Loader.Checkpoint.CheckpointReader(new Loader.Peer(&services));
             return reader.Receive();
         }
@@ -100,7 +100,7 @@ namespace Guestos.Migrate.Tests
         private static byte* Map()
         {
             const int ReadWrite = 3, PrivateAnonymousFixedNoReplace = 0x100022;
-            nint mapped = mmap((nint)First, (nint)(Mm.Tests.Machine.Size - First), ReadWrite, PrivateAnonymousFixedNoReplace, -1, 0);
+            nint mapped = mmap((nint)First, (nint)(Mm.Tests.SimulatedMachine.Size - First), ReadWrite, PrivateAnonymousFixedNoReplace, -1, 0);
             return mapped == (nint)First ? (byte*)mapped : throw new InvalidOperationException($"no memory at {First:x}");
         }
 

@@ -37,7 +37,7 @@ internal sealed unsafe class Source : IDisposable
 
     public Source(int seed)
     {
-        Machine.Require();
+        SimulatedMachine.Require();
         Connection.Reset();
         Scheduler.WhileAsleep.Clear();
         Descriptor.Open.Clear();

@@ -10,7 +10,7 @@ public sealed unsafe class AddressSpaceTests
     private const ulong Base = 0x4000_0000;
     private const uint ReadWrite = Protection.READ | Protection.WRITE;
 
-    public AddressSpaceTests() => Machine.Require();
+    public AddressSpaceTests() => SimulatedMachine.Require();
 
     private static PageRange Range(ulong page, ulong pages)
     {
@@ -208,11 +208,11 @@ public sealed unsafe class AddressSpaceTests
     {
         AddressSpace* space = AddressSpace.Create();
         Area* stack = AddressSpace.Add(space, Range(1000, 1), ReadWrite, AreaFlags.GrowsDown);
-        Machine.StackLimit = 100 * Frames.Size;
+        SimulatedMachine.StackLimit = 100 * Frames.Size;
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 901 * Frames.Size, Access.Write, Frames.UserFloor));
         Assert.Equal((Base + 901 * Frames.Size, 100ul), (stack->Start, space->TotalPages));
         Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 900 * Frames.Size, Access.Write, Frames.UserFloor));
-        Machine.StackLimit = ulong.MaxValue;
+        SimulatedMachine.StackLimit = ulong.MaxValue;
         AddressSpace.Add(space, Range(850, 1), ReadWrite, AreaFlags.None);
         Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, Base + 851 * Frames.Size, Access.Write, Frames.UserFloor));
         Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 852 * Frames.Size, Access.Write, Frames.UserFloor));
@@ -383,6 +383,6 @@ public sealed unsafe class AddressSpaceTests
         Assert.Equal(PageTable.Present | PageTable.ExecuteDisable, Bits(KernelImage.RodataStart()));
         Assert.Equal(PageTable.Present | PageTable.ExecuteDisable | PageTable.ReadWrite, Bits(KernelImage.DataStart()));
         Assert.Equal(PageTable.Present | PageTable.ExecuteDisable | PageTable.ReadWrite, Bits(DirectMap.Base + Board.IoApic.Physical));
-        Assert.Equal(0ul, Bits(DirectMap.Base + Machine.Size));
+        Assert.Equal(0ul, Bits(DirectMap.Base + SimulatedMachine.Size));
     }
 }

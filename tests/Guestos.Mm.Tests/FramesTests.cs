@@ -7,7 +7,7 @@ namespace Guestos.Mm.Tests;
 
 public sealed unsafe class FramesTests
 {
-    public FramesTests() => Machine.Require();
+    public FramesTests() => SimulatedMachine.Require();
 
     [Fact]
     public void What_is_not_the_kernels_to_give_is_never_given()
@@ -17,8 +17,8 @@ public sealed unsafe class FramesTests
             taken.Add(frame);
         Assert.Equal(0ul, Frames.Free);
         Assert.DoesNotContain(taken, frame => frame < KernelImage.End() - DirectMap.Base);
-        Assert.DoesNotContain(taken, frame => frame + Frames.Size > Machine.Module && frame < Machine.Module + Machine.ModuleLength);
-        Assert.DoesNotContain(taken, frame => frame >= Machine.Hole && frame < Machine.Hole + Machine.HoleLength);
+        Assert.DoesNotContain(taken, frame => frame + Frames.Size > SimulatedMachine.Module && frame < SimulatedMachine.Module + SimulatedMachine.ModuleLength);
+        Assert.DoesNotContain(taken, frame => frame >= SimulatedMachine.Hole && frame < SimulatedMachine.Hole + SimulatedMachine.HoleLength);
         Assert.Equal(taken.Count, taken.Distinct().Count());
         Assert.True((ulong)taken.Count <= Frames.Total);
         taken.ForEach(Frames.Release);
@@ -143,7 +143,7 @@ public sealed unsafe class FramesTests
         for (ulong frame; (frame = Frames.AllocateUser(Frames.UserFloor)) != 0;)
             taken.Add(frame);
         Assert.Equal(Frames.KernelReserve, Frames.Free);
-        Assert.Equal(FrameState.User, Machine.Of(taken[0]).State);
+        Assert.Equal(FrameState.User, SimulatedMachine.Of(taken[0]).State);
         ulong refusals = Frames.Refusals;
         Assert.Equal(0ul, Frames.AllocateUser(Frames.UserFloor));
         Assert.Equal(refusals + 1, Frames.Refusals);
@@ -156,7 +156,7 @@ public sealed unsafe class FramesTests
         ulong frame = Frames.Allocate();
         Frames.Release(frame);
         Assert.Throws<InvalidOperationException>(() => Frames.Release(frame));
-        Assert.Throws<InvalidOperationException>(() => Frames.Release(Machine.Size));
+        Assert.Throws<InvalidOperationException>(() => Frames.Release(SimulatedMachine.Size));
     }
 
     private static readonly List<ulong> s_changed = [];

@@ -52,10 +52,10 @@ namespace Board
         public int MemoryRangeCount => 2;
 
         /// <summary>Behind the kernel's image, with room for the descriptors before it.</summary>
-        public Piece ModuleAt(int index) => new(Guestos.Mm.Tests.Machine.Module, Guestos.Mm.Tests.Machine.ModuleLength, 0);
+        public Piece ModuleAt(int index) => new(Guestos.Mm.Tests.SimulatedMachine.Module, Guestos.Mm.Tests.SimulatedMachine.ModuleLength, 0);
 
-        public Piece MemoryRangeAt(int index) => index == 0 ? new(0, Guestos.Mm.Tests.Machine.Size, Ram)
-            : new(Guestos.Mm.Tests.Machine.Hole, Guestos.Mm.Tests.Machine.HoleLength, 2);
+        public Piece MemoryRangeAt(int index) => index == 0 ? new(0, Guestos.Mm.Tests.SimulatedMachine.Size, Ram)
+            : new(Guestos.Mm.Tests.SimulatedMachine.Hole, Guestos.Mm.Tests.SimulatedMachine.HoleLength, 2);
     }
 }
 
@@ -68,7 +68,7 @@ namespace Guestos
         /// <summary>Above user space, and where a process of the host may have memory: pointers are what the kernel takes them for.</summary>
         public const ulong Base = 0x4000_0000_0000;
 
-        private static readonly byte* s_memory = Map(Base, Mm.Tests.Machine.Size);
+        private static readonly byte* s_memory = Map(Base, Mm.Tests.SimulatedMachine.Size);
 
         /// <summary>Told of each address that the kernel asks for, since it may be about to write there; or null.</summary>
         public static Action<ulong>? Asked;

@@ -6,7 +6,7 @@ namespace Guestos.Mm.Tests;
 
 public sealed unsafe class ObjectsTests
 {
-    public ObjectsTests() => Machine.Require();
+    public ObjectsTests() => SimulatedMachine.Require();
 
     /// <summary>What one kind of object took is there for others: for those of another size, and for programs.</summary>
     [Fact]

@@ -56,7 +56,7 @@ internal static unsafe class Simulation
     /// <summary>Not by a static constructor, which other threads would wait for.</summary>
     private static void Start()
     {
-        Machine.Require();
+        SimulatedMachine.Require();
         Scheduler.Register();
         Timers.NetworkDeadline = &Never;
         Timers.NetworkDue = &Nothing;

@@ -22,7 +22,7 @@ public partial class AddressTests
         ["mm/UserRange.cs", "mm/UserPointer.cs", "mm/UserString.cs", "fs/Transfer.cs", "abi/AttributeCalls.cs", "abi/PollCalls.cs", "fs/exec/Exec.cs"];
 
     /// <summary>Where the table of descriptors is asked by number: for the caller of a system call, and for /proc.</summary>
-    private static readonly string[] s_looksUpDescriptors = ["fs/Descriptor.cs", "fs/FileTable.cs", "fs/ProcTree.cs"];
+    private static readonly string[] s_looksUpDescriptors = ["fs/Descriptor.cs", "fs/FileTable.cs", "fs/ProcProcess.cs", "fs/ProcTree.cs"];
 
     [GeneratedRegex(@"\(\s*[A-Za-z_]\w*\s*\*+\s*\)\s*\(*\s*([A-Za-z_]\w*)(?!\w*\s*[(.<]|\w*->)")]
     private static partial Regex PointerCast();

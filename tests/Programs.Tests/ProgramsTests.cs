@@ -30,7 +30,7 @@ public sealed class TextTests : ProgramsTests
 
 public sealed class LanguageTests : ProgramsTests
 {
-    private static readonly Group s_group = new(Table.Languages, memory: 400);
+    private static readonly Group s_group = new(Table.Languages, memory: 640);
 
     [RootTheory, Installed(nameof(Table.Languages)), Missing(nameof(Table.Languages))]
     public void Interpreters_compilers_and_databases(string name) => PrintsTheSame(s_group, name);

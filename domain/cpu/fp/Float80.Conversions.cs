@@ -71,8 +71,8 @@ internal ref partial struct Float80Math
         int unbiased = exponent - Float80.Bias + bias;
         int drop = 63 - width;
         ulong low = 0;
-        bool tiny = unbiased <= 0;
-        if (tiny)
+        bool small = unbiased <= 0, tiny = small && IsTiny(a.Negative, unbiased, x, 0, drop);
+        if (small)
         {
             ShiftRight(ref x, ref low, 1 - unbiased);
             unbiased = 0;
@@ -90,7 +90,7 @@ internal ref partial struct Float80Math
         }
         // kept carries the integer bit: adding it to the exponent field minus one also handles a carry out of the
         // fraction.
-        ulong result = tiny ? kept : ((ulong)unbiased << width) + kept - (1UL << width);
+        ulong result = small ? kept : ((ulong)unbiased << width) + kept - (1UL << width);
         if (unbiased > 2 * bias || result >= infinity)
         {
             Exceptions |= Overflow | Inexact;

@@ -72,6 +72,20 @@ internal ref partial struct Float80Math(ushort control)
         _ => false,
     };
 
+    /// <summary>
+    /// Whether a value below the least normal one, high:low / 2^127 × 2^(exponent − bias) with the integer bit set, is
+    /// below it also when it is rounded as if exponents had no bound: that is what an underflow is (SDM vol. 1, 4.9.1.5).
+    /// </summary>
+    private readonly bool IsTiny(bool negative, int exponent, ulong high, ulong low, int dropped)
+    {
+        ulong mask = (1UL << dropped) - 1;
+        if (exponent < 0 || (high | mask) != ulong.MaxValue)
+            return true;
+        bool half = dropped == 0 ? low >> 63 != 0 : (high >> (dropped - 1) & 1) != 0;
+        bool more = dropped == 0 ? low << 1 != 0 : (high & (mask >> 1)) != 0 || low != 0;
+        return !RoundsUp(negative, true, half, more);
+    }
+
     /// <summary>Value high:low / 2^127 × 2^(exponent − bias), to the nearest representable one.</summary>
     private Float80 Round(bool negative, int exponent, ulong high, ulong low) =>
         Round(negative, exponent, high, low, spare);
@@ -94,8 +108,8 @@ internal ref partial struct Float80Math(ushort control)
             low <<= shift;
             exponent -= shift;
         }
-        bool tiny = exponent <= 0;
-        if (tiny)
+        bool small = exponent <= 0, tiny = small && IsTiny(negative, exponent, high, low, dropped);
+        if (small)
         {
             int right = 1 - exponent;
             ShiftRight(ref high, ref low, right);

@@ -58,9 +58,16 @@ public class Arm64Tests
         string folder = Directory.Exists("/usr/include/x86_64-linux-gnu/asm") ? "/usr/include/x86_64-linux-gnu" : "/usr/include";
         Dictionary<int, string> here = KernelNames(folder + "/asm/unistd_64.h"), there = KernelNames("/usr/include/asm-generic/unistd.h");
         Dictionary<string, int> numbers = Numbers("X64"), others = Numbers("Arm64");
-        Assert.InRange(numbers.Count, 20, 60);
+        Assert.InRange(numbers.Count, 20, 80);
+        // From 424 on a call has one number everywhere, which older headers do not name.
+        foreach (string name in numbers.Where(call => call.Value > here.Keys.Max()).Select(call => call.Key).ToArray())
+        {
+            Assert.True(numbers[name] >= 424 && others[name] == numbers[name], name);
+            numbers.Remove(name);
+            others.Remove(name);
+        }
         string[] absent = [.. numbers.Where(call => !there.ContainsValue(here[call.Value])).Select(call => call.Key)];
-        Assert.Equal(["Fork", "VFork"], absent.Order());
+        Assert.Equal(["ChMod", "ChOwn", "Fork", "LChOwn", "VFork"], absent.Order());
         Assert.DoesNotContain(others.Keys, name => Array.IndexOf(absent, name) >= 0); // their numbers are such as no call has
         Assert.Equal(numbers.Where(call => Array.IndexOf(absent, call.Key) < 0).Select(call => (call.Key, here[call.Value])).Order(), others.Select(call => (call.Key, there[call.Value])).Order());
     }

@@ -84,7 +84,7 @@ public class KernelTests
             Programs.Run("ip", "-n", space, "addr", "add", "10.0.0.1/24", "dev", "l1");
             Programs.Run("ip", "-n", space, "link", "set", "l1", "address", "52:54:00:12:34:56", "addrgenmode", "none", "up");
             socket = PacketSocket.OpenLink(space, "l1", 300);
-            using var machine = new Machine(space, archive);
+            using var machine = new EmulatedMachine(space, archive);
 
             machine.WaitFor("packetd: ready as 10.0.0.2");
             ulong now = ulong.Parse(machine.WaitFor("time ")[5..]);
@@ -148,12 +148,12 @@ public class KernelTests
     }
 
     /// <summary>The machine, and what it says on its console.</summary>
-    private sealed class Machine : IDisposable
+    private sealed class EmulatedMachine : IDisposable
     {
         private readonly Process qemu;
         private readonly List<string> lines = [];
 
-        public Machine(string space, string archive)
+        public EmulatedMachine(string space, string archive)
         {
             qemu = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", space, "setpriv", "--pdeathsig", "KILL", "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72",
                 "-m", "256", "-nographic", "-no-reboot", "-kernel", Path.Combine(Folder, "vmlinuz"), "-initrd", archive, "-append", "console=ttyAMA0 quiet panic=-1",

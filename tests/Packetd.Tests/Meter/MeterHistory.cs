@@ -35,7 +35,7 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
                 Assert.Equal(model.Running.Select(machine => machine.Token.Boot).Order(), node.Domains);
             }
             // What was left of each, those that have ended included.
-            foreach (MeterModel.Machine machine in model.Machines.Where(machine => machine.IsPriced))
+            foreach (MeterModel.MeteredMachine machine in model.Machines.Where(machine => machine.IsPriced))
                 Tell(MagicKind.Query, machine.Token.Query(), machine.Token);
         }
         catch (Exception wrong)
@@ -44,11 +44,11 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
         }
     }
 
-    private MeterModel.Machine? Pick(int n) => model.Machines.Count == 0 ? null : model.Machines[^(1 + n % model.Machines.Count)];
+    private MeterModel.MeteredMachine? Pick(int n) => model.Machines.Count == 0 ? null : model.Machines[^(1 + n % model.Machines.Count)];
 
     private void Do(int kind, int a, int b)
     {
-        MeterModel.Machine? machine = Pick(a % 3 == 0 ? b : 0);
+        MeterModel.MeteredMachine? machine = Pick(a % 3 == 0 ? b : 0);
         switch (kind)
         {
             case 0 when model.Running.Count() < 5 && model.Machines.Count < 7:
@@ -115,7 +115,7 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
         };
     }
 
-    private void Pay(MeterModel.Machine machine, int a, int b)
+    private void Pay(MeterModel.MeteredMachine machine, int a, int b)
     {
         uint count = (a % 8) switch
         {
@@ -130,7 +130,7 @@ internal sealed class MeterHistory(IMeteredNode node, MeterModel model, int salt
         Tell(MagicKind.Payment, machine.Chain.Payment(count, element, a == 31 ? new byte[20] : machine.Token.End), machine.Token);
     }
 
-    private void Continue(MeterModel.Machine machine, int a, int b)
+    private void Continue(MeterModel.MeteredMachine machine, int a, int b)
     {
         Tokens chain = new()
         {

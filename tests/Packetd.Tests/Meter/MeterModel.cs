@@ -27,7 +27,7 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
 {
     private static readonly BigInteger s_most = ulong.MaxValue;
 
-    public sealed class Machine(Tokens token, ulong started)
+    public sealed class MeteredMachine(Tokens token, ulong started)
     {
         public readonly Tokens Token = token;
         public readonly ulong Started = started;
@@ -44,15 +44,15 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
     }
 
     private ulong metered;
-    private Machine[] purged = [];
+    private MeteredMachine[] purged = [];
 
     public ulong Uptime { get; private set; } = uptime;
 
     public ulong Cpu { get; set; }
 
-    public List<Machine> Machines { get; } = [];
+    public List<MeteredMachine> Machines { get; } = [];
 
-    public IEnumerable<Machine> Running => Machines.Where(machine => machine.Runs);
+    public IEnumerable<MeteredMachine> Running => Machines.Where(machine => machine.Runs);
 
     /// <summary>Every answer that was given, to see what a search has been through.</summary>
     public HashSet<Refusal> Given { get; init; } = [];
@@ -89,28 +89,28 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
     private void Meter()
     {
         metered = Uptime;
-        foreach (Machine machine in Running.Where(machine => machine.IsPriced))
+        foreach (MeteredMachine machine in Running.Where(machine => machine.IsPriced))
             Measure(machine);
         purged = [.. Running.Where(IsOver)];
-        foreach (Machine machine in purged)
+        foreach (MeteredMachine machine in purged)
             machine.Runs = false;
     }
 
     /// <summary>A machine ends by itself, or is killed.</summary>
-    public void End(Machine machine)
+    public void End(MeteredMachine machine)
     {
         Measure(machine);
         machine.Runs = false;
     }
 
-    private bool IsOver(Machine machine)
+    private bool IsOver(MeteredMachine machine)
     {
         BigInteger credit = machine.Spent - machine.Paid;
         BigInteger second = (BigInteger)machine.Token.Prices[1] * machine.Token.MemoryMiB + machine.Token.Prices[3];
         return machine.IsPriced && credit >= 0 && credit >= BigInteger.Min(s_most, second * grace);
     }
 
-    private void Measure(Machine machine)
+    private void Measure(MeteredMachine machine)
     {
         ulong seconds = (Uptime - machine.Started) / 1000, passed = seconds - machine.Used[3];
         (machine.Used[0], machine.Used[1]) = (Math.Max(machine.Used[0], Cpu), seconds * machine.Token.MemoryMiB);
@@ -125,15 +125,15 @@ internal sealed class MeterModel(uint grace, uint chainSteps, ulong uptime)
     {
         if (Machines.Any(machine => machine.Token.Seed == token.Seed))
             return Refuse(Refusal.Replayed, token.Boot);
-        Machines.Add(new Machine(token, Uptime));
+        Machines.Add(new MeteredMachine(token, Uptime));
         return Refuse(Refusal.None, token.Boot);
     }
 
     private static Answer Refuse(Refusal refusal, uint boot = 0) => new(refusal, boot, []);
 
-    private Machine? Find(ReadOnlySpan<byte> name)
+    private MeteredMachine? Find(ReadOnlySpan<byte> name)
     {
-        foreach (Machine machine in Machines)
+        foreach (MeteredMachine machine in Machines)
             if (name.SequenceEqual(machine.Token.End) && machine.IsPriced)
                 return machine;
         return null;

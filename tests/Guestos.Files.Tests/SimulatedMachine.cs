@@ -1,7 +1,7 @@
 namespace Guestos.Mm.Tests;
 
 /// <summary>One machine of 160 MiB with a kernel, a module and a hole, for all tests of this assembly.</summary>
-internal static unsafe class Machine
+internal static unsafe class SimulatedMachine
 {
     public const ulong Size = 160 << 20;
     public const ulong Module = 0x500000;

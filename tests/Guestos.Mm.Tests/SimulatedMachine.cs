@@ -7,7 +7,7 @@ using Xunit;
 namespace Guestos.Mm.Tests;
 
 /// <summary>One machine of 32 MiB with a kernel, a module and a hole, for all tests.</summary>
-internal static unsafe class Machine
+internal static unsafe class SimulatedMachine
 {
     public const ulong Size = 32 << 20;
     public const ulong Module = 0x500000;

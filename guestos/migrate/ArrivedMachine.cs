@@ -6,7 +6,7 @@ namespace Guestos;
 /// <summary>
 /// What a guest does to the machine it finds itself on: processor tables, interrupt controllers, timer, console.
 /// </summary>
-internal static unsafe class Machine
+internal static unsafe class ArrivedMachine
 {
     /// <summary>CR0: PG, WP, NE, MP, PE; no AM, no EM, no TS.</summary>
     private const ulong ControlZero = 0x80010023;

@@ -16,7 +16,7 @@ internal sealed record MachineKind(string Kernel, string Initramfs, string Folde
 /// QEMU in a node's namespace, on that node's tap0; the machine of deploy/qemu-monitor, with QEMU's usual network
 /// behind it.
 /// </summary>
-internal sealed class Machine : IDisposable
+internal sealed class QemuMachine : IDisposable
 {
     private const int StepAhead = -10; // as the demo's machines
 
@@ -24,7 +24,7 @@ internal sealed class Machine : IDisposable
     private readonly string console;
 
     /// <param name="incoming">Where it waits for a machine, or null to boot.</param>
-    public Machine(MachineKind kind, string space, int turn, string? incoming)
+    public QemuMachine(MachineKind kind, string space, int turn, string? incoming)
     {
         string control = Path.Combine(kind.Folder, $"{turn}.qmp");
         console = Path.Combine(kind.Folder, $"{turn}.console");
