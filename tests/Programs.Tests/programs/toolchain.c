@@ -68,7 +68,8 @@ static void ask_clocks(void)
     struct timeval micro;
     gettimeofday(&micro, NULL);
     time_t seconds = time(NULL);
-    backwards += micro.tv_sec < last[0].tv_sec || seconds < micro.tv_sec || seconds > micro.tv_sec + 5;
+    /* Linux's time(2) has the second of the last tick: in the first milliseconds of a second the one before. */
+    backwards += micro.tv_sec < last[0].tv_sec || seconds < micro.tv_sec - 1 || seconds > micro.tv_sec + 5;
 }
 
 static int compare(const void *a, const void *b) { return strcmp(*(char **)a, *(char **)b); }
