@@ -10,7 +10,8 @@ public unsafe partial struct Stack
 
     /// <summary>Listens on a port of one own address, or of all (0). Port 0 is any that is free.</summary>
     /// <param name="backlog">
-    /// Most connections that wait to be accepted, and as many that are being opened, 1 to 4,097.
+    /// While so many connections wait to be accepted, no new one is answered, and so many are kept while they are being
+    /// opened, 1 to 4,097. Those that were answered before may wait on top.
     /// </param>
     /// <param name="reserved">
     /// Its connections may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).

@@ -118,12 +118,6 @@ internal static unsafe class TcpInput
                 TcpOutput.SendResetFor(stack, ip, header, payload.Length, now);
                 return;
             }
-            if (c->Listener >= 0 && TcpOpen.IsFull(stack->Listeners + c->Listener))
-            {
-                // Our SYN comes again, and with it the acknowledgement.
-                stack->Counters.SynDroppedBacklog++;
-                return;
-            }
             c->SendWindow = (uint)header.Window << c->SendShift;
             c->MaxSendWindow = c->SendWindow > c->MaxSendWindow ? c->SendWindow : c->MaxSendWindow;
             TcpOpen.Established(stack, c, now);

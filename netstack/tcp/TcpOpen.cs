@@ -109,7 +109,7 @@ internal static unsafe class TcpOpen
         return null;
     }
 
-    internal static bool IsFull(Listener* listener) => listener->Queue.Count >= listener->Backlog;
+    private static bool IsFull(Listener* listener) => listener->Queue.Count >= listener->Backlog;
 
     private static Connection* ReceiveAcknowledgement(
         Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
@@ -134,7 +134,9 @@ internal static unsafe class TcpOpen
             stack->Counters.FirstBytesAwaited++;
             return null;
         }
-        if (IsFull(listener))
+        // A client that speaks first repeats what it said; one that waits is not heard of again.
+        int most = listener->FirstBytes > 0 ? listener->Backlog : listener->Backlog + stack->MaxHalfOpen;
+        if (listener->Queue.Count >= most)
         {
             stack->Counters.SynDroppedBacklog++;
             return null;

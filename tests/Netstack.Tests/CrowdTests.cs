@@ -130,6 +130,43 @@ public sealed unsafe class CrowdTests
         HostileTests.CheckTables(pair.B.Stack);
     }
 
+    /// <summary>
+    /// More clients at once than the backlog of a server that accepts slowly and speaks first: each of them is served,
+    /// though all that a client says before is the last acknowledgement of its handshake.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 8)]
+    [InlineData(2, 8)]
+    [InlineData(3, 16)]
+    public void ClientsThatWaitForTheServerToSpeakAreAllServed(int backlog, int clients)
+    {
+        using TwoHosts pair = new(new FaultRates(), 1, A, B, c =>
+        {
+            c.Connections = 64;
+            return Host.WithRings(c);
+        });
+        int listener = pair.B.Stack->Listen(0, 80, backlog);
+        // Both know where the other is: cookies are not kept until ARP knows.
+        pair.A.Stack->Connect(B, 81, 0, 0, pair.Now);
+        pair.Pass(0.1);
+        List<int> waiting = [];
+        for (int i = 0; i < clients; i++)
+            waiting.Add(pair.A.Stack->Connect(B, 80, 0, 0, pair.Now));
+        pair.Pass(0.1);
+        Assert.True(pair.B.Stack->Counters.CookiesSent > 0, "no more clients than the backlog holds");
+        byte[] heard = new byte[8];
+        for (int hundredths = 0; hundredths < 100 && waiting.Count > 0; hundredths++)
+        {
+            int accepted = pair.B.Stack->Accept(listener);
+            if (accepted >= 0)
+                Assert.Equal(1, pair.B.Stack->Send(accepted, new byte[1], pair.Now));
+            pair.Pass(0.01);
+            waiting.RemoveAll(socket => pair.A.Stack->Receive(socket, heard, pair.Now) == 1);
+        }
+        Assert.Empty(waiting);
+        HostileTests.CheckTables(pair.B.Stack);
+    }
+
     [Fact]
     public void HalfOpenConnectionsAreForgottenAfterAMinute()
     {
