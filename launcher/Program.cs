@@ -49,7 +49,8 @@ internal static class Program
             || !KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size))
             || !Limits.Set(token, options.TokenCpu)
             || !Confinement.Enter()
-            || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren()))
+            || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren())
+            || !Output.LeaveTerminal(out int kept))
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         ulong noSignals = 0;
@@ -60,6 +61,7 @@ internal static class Program
             (nint)options.Monitor,
             Syscall.AddressOf(vector),
             Syscall.AddressOf(ref noEnvironment));
+        Output.Return(kept);
         ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(options.Monitor);
         return Failure.Say(Failure.NotStarted, name, " cannot be run"u8, code);
     }

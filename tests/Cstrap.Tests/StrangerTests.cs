@@ -42,6 +42,45 @@ public sealed class StrangerTests
         }
     }
 
+    /// <summary>
+    /// Strangers who send a byte now and then and hold their connections keep no customer out, not one either who is as slow as they are: each loses his own connection,
+    /// or has none as far as the firmware is concerned, and nobody else's.
+    /// </summary>
+    [RootTheory, Monitors]
+    public void Strangers_who_send_byte_by_byte_lose_their_own_connections_and_nobody_elses(string monitor)
+    {
+        const int Strangers = 24, Ended = 8;
+        using var machine = new Machine(monitor, s_loader);
+        byte[] seen = Client.Hello(Client.Key);
+        using (Socket customer = machine.Space.Connect())
+        {
+            customer.Send(seen);
+            Assert.Equal(ChannelHello.MessageSize, Client.ReadRaw(customer, ChannelHello.MessageSize).Length);
+        }
+        byte[][] messages = [seen, Client.Hello(new byte[20]), new byte[ChannelHello.MessageSize], [.. "GET / HTTP/1.0\r\n"u8, .. new byte[ChannelHello.MessageSize]]];
+        using var strangers = new Tricklers(new IPEndPoint(IPAddress.Parse(machine.Boot), Upload.Port), machine.Space.Enter, Strangers, messages);
+        byte[] upload = Client.Upload(s_loader);
+        using SecureSocket slow = Client.Open(machine.Space.Connect());
+        int sent = 0;
+        var begin = Stopwatch.StartNew();
+        while ((begin.Elapsed < TimeSpan.FromSeconds(4) || strangers.Ended < Ended) && sent < upload.Length - 100)
+        {
+            slow.Send(upload.AsSpan(sent, 1));
+            sent++;
+            Thread.Sleep(25);
+        }
+        Assert.True(strangers.Ended >= Ended, $"only {strangers.Ended} strangers have lost their connections");
+        slow.Send(upload.AsSpan(sent));
+        Assert.Equal((UploadStage.Firmware, UploadRefusal.None, 0ul), Client.Answer(slow));
+        slow.Dispose();
+        for (int times = 0; times < 5; times++)
+        {
+            var clock = Stopwatch.StartNew();
+            using (machine.UploadLoader(s_loader))
+                Assert.True(clock.ElapsedMilliseconds < 5000, $"the customer got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
+        }
+    }
+
     [RootFact]
     public void Who_acknowledges_no_refusal_keeps_nobody_out_of_the_firmware()
     {

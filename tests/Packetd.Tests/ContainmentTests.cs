@@ -65,6 +65,43 @@ public class ContainmentTests
         Assert.Equal("/dev/null", new FileInfo($"/proc/{pid}/fd/0").LinkTarget);
     }
 
+    /// <summary>
+    /// Somebody has started packetd by hand, in a terminal that is its session's and where its output goes. A machine has no descriptor of it: it reads nothing that is
+    /// typed, sets no mode, and none of its words steers the terminal.
+    /// </summary>
+    [RootFact]
+    public void A_machine_has_nothing_of_the_terminal_that_packetd_was_started_in()
+    {
+        const byte Say = 5, Call = 12;
+        const long Ioctl = 16, Flush = 0x540B, Both = 2;
+        using var terminal = new PseudoTerminal();
+        using var lab = new Lab();
+        PacketSocket.kill(lab.Pid, 9);
+        lab.WaitForEnd();
+        // The log goes where the test reads it; the other two are the terminal, and so is /dev/tty.
+        lab.Start(["bash", "-c", $"exec setsid --ctty \"$0\" \"$@\" <>{terminal.Path} >&0"]);
+        Assert.Equal(terminal.Path, new FileInfo($"/proc/{lab.Pid}/fd/1").LinkTarget);
+        byte[] modes = terminal.Modes;
+        terminal.Type("typed\n");
+        Wait.Until(() => terminal.Shown.Contains("typed", StringComparison.Ordinal), "the terminal echoes what is typed");
+
+        int pid = lab.StartDomain(615);
+        Lab.AwaitProgram(pid, "puppet");
+        foreach (string descriptor in Directory.GetFiles($"/proc/{pid}/fd"))
+        {
+            string target = new FileInfo(descriptor).LinkTarget ?? "";
+            Assert.False(target.StartsWith("/dev/pts", StringComparison.Ordinal) || target == "/dev/tty", $"descriptor {Path.GetFileName(descriptor)} is {target}");
+        }
+        // What it could do with one: discard what was typed, clear the screen, have it tell where the cursor is as if that had been typed.
+        for (long descriptor = 0; descriptor < 3; descriptor++)
+            lab.Order(Boot, Call, [.. ((long[])[Ioctl, descriptor, Flush, Both, 0]).SelectMany(BitConverter.GetBytes)]);
+        lab.Order(Boot, Say, "\e[2J\e[6n\e]0;title\a"u8.ToArray());
+        Assert.Equal(1, lab.RoundTrips(Boot, 1));
+        Assert.DoesNotContain("\e", terminal.Shown, StringComparison.Ordinal);
+        Assert.Equal("typed\n", terminal.TakeLine());
+        Assert.Equal(modes, terminal.Modes);
+    }
+
     [RootFact]
     public void A_terminal_that_is_gone_ends_neither_packetd_nor_its_machines()
     {
