@@ -11,6 +11,10 @@ internal unsafe struct DatagramSocket
     /// <summary>Its owner is privileged, and may have one of the last queues.</summary>
     public bool Reserved;
     public uint Generation;
+    /// <summary>
+    /// As it was opened; and where it receives: the same, or what its peer sees while there is one.
+    /// </summary>
+    public uint BoundAddress;
     public uint LocalAddress;
     public uint RemoteAddress;
 

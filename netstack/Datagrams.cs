@@ -76,12 +76,11 @@ internal static unsafe class Datagrams
                     continue;
                 score += 2;
             }
-            if (socket->LocalAddress != 0 && !toBroadcast)
-            {
-                if (socket->LocalAddress != local)
-                    continue;
+            if (socket->LocalAddress == local)
                 score++;
-            }
+            else if (!SpecialAddress.Covers(socket->LocalAddress, local)
+                && !(toBroadcast && SpecialAddress.IsIpv4(socket->LocalAddress)))
+                continue;
             if (score > bestScore)
             {
                 best = socket;
@@ -201,9 +200,12 @@ internal static unsafe class Datagrams
         return record.Length;
     }
 
+    /// <param name="from">Our address that it comes from; a wildcard: the socket's own.</param>
     internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint remote,
-        ushort remotePort, ulong now)
+        ushort remotePort, uint from, ulong now)
     {
+        if (SpecialAddress.IsAny(from))
+            from = socket->LocalAddress;
         if (remote == 0)
         {
             remote = socket->RemoteAddress;
@@ -212,9 +214,12 @@ internal static unsafe class Datagrams
         if (remote == 0 || (!socket->IsEcho && remotePort == 0)
             || (socket->IsEcho && payload.Length < Icmp.HeaderLength))
             return SocketError.Invalid;
-        uint source = socket->LocalAddress != 0 ? socket->LocalAddress : Output.SourceFor(stack, remote);
+        uint source = SpecialAddress.IsAny(from) ? Output.SourceFor(stack, remote) : from;
         if (source == 0)
             return SocketError.NetworkUnreachable;
+        int refusal = Output.Refusal(stack, source, remote);
+        if (refusal != 0)
+            return refusal;
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
         if (Ipv4.HeaderLength + length > Ipv4.MaxLength)
@@ -297,7 +302,7 @@ internal static unsafe class Datagrams
 
     internal static int Open(Stack* stack, uint address, ushort port, bool isEcho, bool privileged)
     {
-        if (address != 0 && !stack->IsLocal(address))
+        if (!SpecialAddress.IsAny(address) && !stack->IsLocal(address))
             return SocketError.AddressNotAvailable;
         if (port == 0)
         {
@@ -326,6 +331,7 @@ internal static unsafe class Datagrams
         free->InUse = true;
         free->IsEcho = isEcho;
         free->Reserved = privileged;
+        free->BoundAddress = address;
         free->LocalAddress = address;
         free->LocalPort = port;
         free->RemoteAddress = 0;
@@ -336,13 +342,37 @@ internal static unsafe class Datagrams
         return Handles.Of(free);
     }
 
+    /// <summary>
+    /// Remembers the peer and our address nearest to it, or with remote address 0 forgets both. 0, or why nothing can
+    /// be sent there.
+    /// </summary>
+    internal static int Connect(Stack* stack, DatagramSocket* socket, uint remote, ushort remotePort)
+    {
+        uint local = socket->BoundAddress;
+        if (remote != 0)
+        {
+            bool isNear = stack->IsLocal(remote) || Output.IsBroadcast(stack, remote);
+            if (SpecialAddress.IsAny(local))
+                local = Output.SourceFor(stack, remote);
+            if (local == 0 || (!isNear && Output.NextHop(stack, remote) == 0))
+                return SocketError.NetworkUnreachable;
+            int refusal = Output.Refusal(stack, local, remote);
+            if (refusal != 0)
+                return refusal;
+        }
+        socket->LocalAddress = local;
+        socket->RemoteAddress = remote;
+        socket->RemotePort = remotePort;
+        return 0;
+    }
+
     private static bool IsTaken(Stack* stack, uint address, ushort port, bool isEcho)
     {
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             DatagramSocket* socket = stack->Datagrams + i;
             if (socket->InUse && socket->IsEcho == isEcho && socket->LocalPort == port
-                && (address == 0 || socket->LocalAddress == 0 || socket->LocalAddress == address))
+                && SpecialAddress.Overlap(socket->LocalAddress, address))
                 return true;
         }
         return false;

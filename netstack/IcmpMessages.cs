@@ -40,7 +40,7 @@ internal static unsafe class IcmpMessages
             case Icmp.DestinationUnreachable:
                 stack->Counters.UnreachablesReceived++;
                 payload.Skip(Icmp.HeaderLength);
-                ReceiveUnreachable(stack, icmp, payload.First, now);
+                ReceiveUnreachable(stack, ip, icmp, payload.First, now);
                 break;
             default:
                 stack->Counters.IcmpIgnored++;
@@ -120,7 +120,7 @@ internal static unsafe class IcmpMessages
         return Output.SendLong(stack, header, rest, source, destination, Ipv4.ProtocolIcmp, now);
     }
 
-    private static void ReceiveUnreachable(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> quoted, ulong now)
+    private static void ReceiveUnreachable(Stack* stack, in Ipv4 ip, in Icmp icmp, ReadOnlySpan<byte> quoted, ulong now)
     {
         // The quoted packet is cut short, so its lengths are not compared; 8 bytes behind its header are needed.
         if (quoted.Length < Ipv4.HeaderLength + 8)
@@ -131,13 +131,15 @@ internal static unsafe class IcmpMessages
         fixed (byte* at = quoted)
         {
             int offset = (at[0] & 0xf) * 4;
-            if (at[0] >> 4 != 4 || offset < Ipv4.HeaderLength || quoted.Length < offset + 8)
+            // It is sent to whom the packet came from (RFC 1122 §3.2.2): what a link brings says nothing of loopback.
+            if (at[0] >> 4 != 4 || offset < Ipv4.HeaderLength || quoted.Length < offset + 8
+                || BigEndian.Load32(at + 12) != ip.Destination)
             {
                 stack->Counters.IcmpMalformed++;
                 return;
             }
             // SAFETY: offset + 8 bytes are there.
-            uint source = BigEndian.Load32(at + 12);
+            uint source = ip.Destination;
             uint destination = BigEndian.Load32(at + 16);
             ushort sourcePort = BigEndian.Load16(at + offset);
             ushort destinationPort = BigEndian.Load16(at + offset + 2);

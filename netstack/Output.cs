@@ -150,10 +150,12 @@ internal static unsafe class Output
     }
 
     /// <summary>
-    /// The destination itself when it is on one of our networks, else the gateway; 0 when there is none.
+    /// The destination itself when it is on one of our networks, else the gateway; 0 when there is none, as for 0/8.
     /// </summary>
     internal static uint NextHop(Stack* stack, uint destination)
     {
+        if (destination >> 24 == 0)
+            return 0;
         for (int i = 0; i < stack->AddressCount; i++)
         {
             if (((destination ^ stack->Addresses[i]) & stack->Masks[i]) == 0)
@@ -162,10 +164,21 @@ internal static unsafe class Output
         return stack->Gateway;
     }
 
+    /// <summary>
+    /// 0, or why nothing goes from one of our addresses to another: of different families, or from this host's loopback
+    /// to others (RFC 1122 §3.2.1.3).
+    /// </summary>
+    internal static int Refusal(Stack* stack, uint source, uint destination)
+    {
+        if (SpecialAddress.IsIpv4(source) != SpecialAddress.IsIpv4(destination))
+            return SocketError.NetworkUnreachable;
+        return Ipv4.IsLoopback(source) && !stack->IsLocal(destination) ? SocketError.Invalid : 0;
+    }
+
     /// <summary>Our address nearest to the destination, 0 when we have none.</summary>
     internal static uint SourceFor(Stack* stack, uint destination)
     {
-        if (Ipv4.IsLoopback(destination))
+        if (destination >> 24 == 127)
             return 0x7f000001;
         if (stack->IsLocal(destination))
             return destination;

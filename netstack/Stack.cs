@@ -89,7 +89,7 @@ public unsafe partial struct Stack
         return true;
     }
 
-    /// <summary>True for own addresses and 127/8.</summary>
+    /// <summary>True for own addresses, 127/8 and ::1.</summary>
     public readonly bool IsLocal(uint address)
     {
         for (int i = 0; i < AddressCount; i++)

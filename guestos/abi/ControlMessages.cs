@@ -8,7 +8,7 @@ namespace Guestos;
 /// </summary>
 internal static unsafe class ControlMessages
 {
-    private struct Header
+    internal struct Header
     {
         public ulong Length;
         public int Level;
@@ -19,10 +19,7 @@ internal static unsafe class ControlMessages
     private const int Rights = 1;
     private const int Credentials = 2;
 
-    /// <summary>net.core.optmem_max.</summary>
-    private const ulong MaxLength = 131072;
-
-    private static ulong Align(ulong length) => length + 7 & ~7ul;
+    internal static ulong Align(ulong length) => length + 7 & ~7ul;
 
     /// <summary>
     /// What is to be sent along. 0, or EINVAL, EFAULT, EBADF, EPERM, ENOBUFS, ETOOMANYREFS; what was taken already is
@@ -30,21 +27,16 @@ internal static unsafe class ControlMessages
     /// </summary>
     public static long Read(in MessageHeader message, ref LocalSending how)
     {
-        if (message.ControlLength > MaxLength)
-            return Errno.ENOBUFS;
-        ulong at = 0;
-        while (message.ControlLength - at >= (ulong)sizeof(Header))
+        var rest = new ControlReader(message);
+        long error = rest.Next(out Header header, out ulong data);
+        while (error > 0)
         {
-            if (!((UserPointer<Header>)(message.Control + at)).TryGet(out Header header))
-                return Errno.EFAULT;
-            if (header.Length < (ulong)sizeof(Header) || header.Length > message.ControlLength - at)
-                return Errno.EINVAL;
-            ulong data = message.Control + at + (ulong)sizeof(Header);
-            long error = ReadOne(header, data, ref how);
-            if (error < 0)
-                return error;
-            at = Math.Min(at + Align(header.Length), message.ControlLength);
+            error = ReadOne(header, data, ref how);
+            if (error == 0)
+                error = rest.Next(out header, out data);
         }
+        if (error < 0)
+            return error;
 
         return how.Files != null && !PassedFiles.TryCount(how.Files) ? Errno.ETOOMANYREFS : 0;
     }
@@ -109,7 +101,7 @@ internal static unsafe class ControlMessages
         {
             LocalCredentials sender = receipt.Credentials;
             var bytes = new ReadOnlySpan<byte>(&sender, sizeof(LocalCredentials));
-            flags |= Put(ref message, room, Credentials, bytes);
+            flags |= Put(ref message, room, LevelSocket, Credentials, bytes);
         }
 
         if (receipt.Files != null)
@@ -118,7 +110,7 @@ internal static unsafe class ControlMessages
     }
 
     /// <summary>One message, cut to what there is room for.</summary>
-    private static uint Put(ref MessageHeader message, ulong room, int type, ReadOnlySpan<byte> data)
+    internal static uint Put(ref MessageHeader message, ulong room, int level, int type, ReadOnlySpan<byte> data)
     {
         ulong left = room - message.ControlLength;
         if (left < (ulong)sizeof(Header))
@@ -126,7 +118,7 @@ internal static unsafe class ControlMessages
         ulong length = (ulong)sizeof(Header) + (ulong)data.Length;
         uint flags = length > left ? MessageFlags.ControlTruncated : 0;
         length = Math.Min(length, left);
-        var header = new Header { Length = length, Level = LevelSocket, Type = type };
+        var header = new Header { Length = length, Level = level, Type = type };
         ulong at = message.Control + message.ControlLength;
         UserPointer<byte> to = at + (ulong)sizeof(Header);
         if (!((UserPointer<Header>)at).TryPut(header)

@@ -28,13 +28,17 @@ public static unsafe partial class SocketCalls
             : ReceiveDatagram(file, in header, flags, out from, out said);
         if (result < 0)
             return result;
-        header.ControlLength = 0;
+        if (stream)
+            header.ControlLength = 0;
+        else
+            said |= (int)DestinationMessages.Write(SocketFile.Of(file), ref header, from);
         header.Flags = said;
         long told = 0;
         if (header.Name.IsNull || stream)
             header.NameLength = 0;
         else
-            told = SocketAddress.Answer(header.Name, ref header.NameLength, from.RemoteAddress, from.RemotePort);
+            told = SocketAddress.Answer(SocketFile.Of(file), header.Name, ref header.NameLength, from.RemoteAddress,
+                from.RemotePort);
         if (told < 0)
             return told;
         return message.TryPut(header) ? result : Errno.EFAULT;
@@ -137,15 +141,16 @@ public static unsafe partial class SocketCalls
     private static long SendDatagram(File* file, in MessageHeader header, ulong flags)
     {
         ulong length = 0;
-        for (ulong i = 0; i < header.VectorCount; i++)
+        long error = DestinationMessages.Read(SocketFile.Of(file), in header, out uint local);
+        for (ulong i = 0; i < header.VectorCount && error >= 0; i++)
         {
-            long error = GetVector(in header, i, out UserRange range);
-            if (error < 0)
-                return error;
-            if (range.Length > DatagramSockets.MaxDatagram - length)
-                return Errno.EMSGSIZE;
+            error = GetVector(in header, i, out UserRange range);
+            if (error >= 0 && range.Length > DatagramSockets.MaxDatagram - length)
+                error = Errno.EMSGSIZE;
             length += range.Length;
         }
+        if (error < 0)
+            return error;
         int frames = (int)(length / Frames.Size) + 1;
         ulong room = Frames.AllocateContiguous(frames);
         ulong filled = 0;
@@ -165,7 +170,7 @@ public static unsafe partial class SocketCalls
         }
         Transfer from = Transfer.Of(memory, filled);
         if (result >= 0)
-            result = SendOne(file, ref from, flags, header.Name, (uint)header.NameLength);
+            result = SendOne(file, ref from, flags, header.Name, (uint)header.NameLength, local);
         for (int i = 0; i < frames; i++)
             Frames.Release(room + (ulong)i * Frames.Size);
         return result;

@@ -27,11 +27,10 @@ public static unsafe partial class SocketCalls
     // include/uapi/linux/in.h
     private const ulong TypeOfService = 1;
     private const ulong TimeToLive = 2;
+    private const ulong PacketInformation = 8;
     private const ulong PathMtuDiscovery = 10;
     private const int DefaultTimeToLive = 64;
-    private const int PathMtuWant = 1;
-    private const int PathMtuDo = 2;
-    private const int PathMtuProbe = 3;
+    private const int MaxPathMtu = 5;
 
     // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
     private const int SmallestSendBuffer = 4608;
@@ -45,7 +44,9 @@ public static unsafe partial class SocketCalls
             return result;
         if ((int)length < 0 || (uint)length < sizeof(int))
             return Errno.EINVAL;
-        if (!((UserPointer<int>)value).TryGet(out int number))
+        // Options of IPv6 take no value for 0.
+        int number = 0;
+        if ((level != LevelIp6 || value != 0) && !((UserPointer<int>)value).TryGet(out number))
             return Errno.EFAULT;
         return level switch
         {
@@ -57,6 +58,7 @@ public static unsafe partial class SocketCalls
             LevelSocket => SetSocketOption(socket, name, number),
             LevelTcp when socket->Kind == SocketKind.Stream => SetTcpOption(socket, name, number),
             LevelIp => SetIpOption(socket, name, number),
+            LevelIp6 when socket->Family == SocketAddress.Inet6 => SetIp6Option(socket, name, number),
             _ => Errno.ENOPROTOOPT,
         };
     }
@@ -154,10 +156,13 @@ public static unsafe partial class SocketCalls
                 return 0;
             case TimeToLive when number == DefaultTimeToLive || number == -1:
                 return 0;
-            case PathMtuDiscovery when number is < 0 or > 5:
+            case PathMtuDiscovery when number is < 0 or > MaxPathMtu:
                 return Errno.EINVAL;
             case PathMtuDiscovery:
-                socket->DoNotFragment = number is PathMtuDo or PathMtuProbe;
+                socket->PathMtu = (byte)number;
+                return 0;
+            case PacketInformation:
+                socket->TellsDestination = number != 0;
                 return 0;
             default:
                 return Errno.ENOPROTOOPT;
@@ -175,8 +180,17 @@ public static unsafe partial class SocketCalls
         if (room < 0)
             return Errno.EINVAL;
         // Linux answers so for levels that the protocol does not have, other than in setting.
-        if (level is not (LevelSocket or LevelIp) && (level != LevelTcp || socket->Kind != SocketKind.Stream))
+        bool isKnown = level switch
+        {
+            LevelSocket or LevelIp => true,
+            LevelTcp => socket->Kind == SocketKind.Stream,
+            LevelIp6 => socket->Family == SocketAddress.Inet6,
+            _ => false,
+        };
+        if (!isKnown)
             return Errno.EOPNOTSUPP;
+        if (level == LevelIp6 && name == Mtu6 && !IsConnected(socket))
+            return Errno.ENOTCONN;
         long* answer = stackalloc long[2];
         int length = Read(socket, level, name, answer);
         if (length == 0)
@@ -207,6 +221,7 @@ public static unsafe partial class SocketCalls
             LevelSocket => ReadSocketOption(socket, name, out *pair),
             LevelTcp when socket->Kind == SocketKind.Stream => ReadTcpOption(socket, name, out *pair),
             LevelIp => ReadIpOption(socket, name, out *pair),
+            LevelIp6 => ReadIp6Option(socket, name, out *pair),
             _ => false,
         };
         return known ? sizeof(int) : 0;
@@ -228,7 +243,7 @@ public static unsafe partial class SocketCalls
             SocketOptions.Priority => socket->Priority,
             SocketOptions.Accepting => socket->Listening ? 1 : 0,
             SocketOptions.Protocol => (int)ProtocolOf(socket->Kind),
-            SocketOptions.Domain => (int)FamilyInet,
+            SocketOptions.Domain => socket->Family,
             _ => -1,
         };
         return number >= 0 || name == SocketOptions.Priority;
@@ -282,7 +297,8 @@ public static unsafe partial class SocketCalls
         {
             TypeOfService => socket->TypeOfService,
             TimeToLive => DefaultTimeToLive,
-            PathMtuDiscovery => socket->DoNotFragment ? PathMtuDo : PathMtuWant,
+            PathMtuDiscovery => socket->PathMtu,
+            PacketInformation => socket->TellsDestination ? 1 : 0,
             _ => -1,
         };
         return number >= 0;
@@ -291,6 +307,10 @@ public static unsafe partial class SocketCalls
     /// <summary>A connection has the options of the listener that it came through.</summary>
     private static void InheritOptions(Socket* accepted, Socket* listener)
     {
+        accepted->Only6 = listener->Only6;
+        accepted->LocalAddress = accepted->Wildcard;
+        accepted->TrafficClass6 = listener->TrafficClass6;
+        accepted->UnicastHops6 = listener->UnicastHops6;
         accepted->NoDelay = listener->NoDelay;
         accepted->KeepAlive = listener->KeepAlive;
         accepted->ReuseAddress = listener->ReuseAddress;

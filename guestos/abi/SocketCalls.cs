@@ -3,13 +3,11 @@ using Netstack;
 namespace Guestos;
 
 /// <summary>
-/// System calls on sockets (socket(2), ip(7), tcp(7), udp(7), icmp(7)): IPv4 streams, datagrams and ICMP Echo; those of
-/// AF_UNIX are <see cref="LocalCalls"/>. Other families are refused with EAFNOSUPPORT, at which programs fall back to
-/// IPv4.
+/// System calls on sockets (socket(2), ip(7), ipv6(7), tcp(7), udp(7), icmp(7)): streams and datagrams of IPv4 and
+/// IPv6, and ICMP Echo; those of AF_UNIX are <see cref="LocalCalls"/>. Other families are refused with EAFNOSUPPORT.
 /// </summary>
 public static unsafe partial class SocketCalls
 {
-    private const ulong FamilyInet = 2;
     private const ulong TypeStream = 1;
     private const ulong TypeDatagram = 2;
     private const ulong TypeRaw = 3;
@@ -24,8 +22,9 @@ public static unsafe partial class SocketCalls
     {
         if (!CallFlags.TryMake(type & ~TypeMask, FlagNonBlocking | FlagCloseOnExec, out CallFlags flags))
             return Errno.EINVAL;
-        if ((uint)family != FamilyInet)
+        if ((uint)family is not (SocketAddress.Inet or SocketAddress.Inet6))
             return Errno.EAFNOSUPPORT;
+        bool isInet = (uint)family == SocketAddress.Inet;
         SocketKind kind;
         switch (type & TypeMask)
         {
@@ -35,10 +34,10 @@ public static unsafe partial class SocketCalls
             case TypeDatagram when protocol is 0 or ProtocolUdp:
                 kind = SocketKind.Datagram;
                 break;
-            case TypeDatagram when protocol == ProtocolIcmp:
+            case TypeDatagram when protocol == ProtocolIcmp && isInet:
                 kind = SocketKind.Echo;
                 break;
-            case TypeRaw when protocol == ProtocolIcmp:
+            case TypeRaw when protocol == ProtocolIcmp && isInet:
                 kind = SocketKind.RawEcho;
                 break;
             case TypeStream or TypeDatagram or TypeRaw:
@@ -46,7 +45,7 @@ public static unsafe partial class SocketCalls
             default:
                 return Errno.ESOCKTNOSUPPORT;
         }
-        Socket* socket = Sockets.Allocate(kind);
+        Socket* socket = Sockets.Allocate(kind, (ushort)family);
         return socket == null ? Errno.ENOBUFS : Install(socket, flags);
     }
 
@@ -68,14 +67,20 @@ public static unsafe partial class SocketCalls
         long result = Get(descriptor, out _, out Socket* socket);
         if (result < 0)
             return result;
-        result = SocketAddress.Read(address, length, out uint local, out ushort port);
+        result = SocketAddress.Read(socket, address, length, out SocketName name);
         if (result < 0)
             return result;
+        if (name.Family == SocketAddress.Unspecified && name.Address != SpecialAddress.Any)
+            return Errno.EAFNOSUPPORT;
+        uint local = name.Address == SpecialAddress.AnyOfBoth ? socket->Wildcard : name.Address;
+        ushort port = name.Port;
         if (socket->Bound || socket->Handle >= 0)
             return Errno.EINVAL;
         if (port is > 0 and < FirstUnprivilegedPort && Process.Current->EffectiveUserId != 0)
             return Errno.EACCES;
-        if (local != 0 && !Network.Stack->IsLocal(local))
+        if (socket->Only6 && SpecialAddress.IsIpv4(local))
+            return Errno.EINVAL;
+        if (!SpecialAddress.IsAny(local) && !Network.Stack->IsLocal(local))
             return Errno.EADDRNOTAVAIL;
         socket->LocalAddress = local;
         socket->LocalPort = port;
@@ -84,7 +89,7 @@ public static unsafe partial class SocketCalls
         socket->Bound = result >= 0;
         if (result < 0)
         {
-            socket->LocalAddress = 0;
+            socket->LocalAddress = socket->Wildcard;
             socket->LocalPort = 0;
         }
         return result;
@@ -174,7 +179,7 @@ public static unsafe partial class SocketCalls
         }
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
-        Socket* accepted = Sockets.Allocate(SocketKind.Stream);
+        Socket* accepted = Sockets.Allocate(SocketKind.Stream, socket->Family);
         if (accepted == null)
         {
             Network.Stack->Abort(handle, Clock.Monotonic);
@@ -184,7 +189,8 @@ public static unsafe partial class SocketCalls
         InheritOptions(accepted, socket);
         ApplyOptions(accepted);
         Network.Stack->GetEndpoints(handle, out Endpoints endpoints);
-        long told = SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
+        long told = SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress,
+            endpoints.RemotePort);
         if (told < 0)
         {
             Sockets.Free(accepted);
@@ -198,26 +204,24 @@ public static unsafe partial class SocketCalls
         long result = Get(descriptor, out File* file, out Socket* socket);
         if (result < 0)
             return result;
-        result = SocketAddress.Read(address, length, out uint remote, out ushort port);
+        bool isStream = socket->Kind == SocketKind.Stream;
+        result = SocketAddress.Read(socket, address, length, out SocketName name, takesInet: !isStream);
+        if (name.Family == SocketAddress.Unspecified && (uint)length >= sizeof(ushort) && result != Errno.EFAULT)
+            return Disconnect(socket);
         if (result < 0)
             return result;
-        if (socket->Kind != SocketKind.Stream)
-        {
-            result = !socket->Broadcast && Network.Stack->IsBroadcast(remote)
-                ? Errno.EACCES
-                : DatagramSockets.Open(socket);
-            return result < 0 ? result : Sockets.ErrnoOf(Network.Stack->ConnectDatagram(socket->Handle, remote, port));
-        }
+        if (!isStream)
+            return DatagramSockets.Connect(socket, name);
         if (socket->Listening)
             return Errno.EISCONN;
         if (socket->Handle >= 0 && !socket->Connecting)
             return Errno.EISCONN;
         if (socket->Handle < 0)
         {
-            // 0.0.0.0 as a destination is this host (RFC 1122 §3.2.1.3 has it as a source only; Linux connects to
-            // itself).
-            int handle = Network.Stack->Connect(remote == 0 ? 0x7f000001 : remote, port, socket->LocalAddress,
-                socket->LocalPort,
+            result = SocketAddress.Resolve(socket, ref name);
+            if (result < 0)
+                return result;
+            int handle = Network.Stack->Connect(name.Address, name.Port, socket->LocalAddress, socket->LocalPort,
                 Clock.Monotonic, reserved: Process.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
@@ -248,6 +252,29 @@ public static unsafe partial class SocketCalls
         return result;
     }
 
+    /// <summary>
+    /// connect(2) with AF_UNSPEC: a datagram socket forgets its peer, a stream's connection is reset, and the socket
+    /// may be used again.
+    /// </summary>
+    private static long Disconnect(Socket* socket)
+    {
+        if (socket->Kind != SocketKind.Stream)
+        {
+            DatagramSockets.Disconnect(socket);
+            return 0;
+        }
+        if (socket->Listening)
+            return StopListening(socket);
+        Sockets.Leave(socket, abort: true);
+        socket->Connecting = false;
+        socket->ReadShut = false;
+        if (!socket->PortGiven)
+            socket->LocalPort = 0;
+        socket->Bound = socket->PortGiven;
+        Readiness.Changed(&socket->Queue, PollEvents.All);
+        return 0;
+    }
+
     // 0 when connected, -errno when that failed, `pending` while it is open.
     private static long Outcome(Socket* socket, long pending)
     {
@@ -274,8 +301,9 @@ public static unsafe partial class SocketCalls
         return SendOne(file, ref from, flags, address, addressLength);
     }
 
+    /// <param name="local">Of a datagram: our address that it comes from, or a wildcard.</param>
     private static long SendOne(File* file, ref Transfer from, ulong flags, UserPointer<byte> address,
-        ulong addressLength)
+        ulong addressLength, uint local = SpecialAddress.Any)
     {
         Socket* socket = SocketFile.Of(file);
         bool wait = !file->NonBlocking && (flags & MessageFlags.DontWait) == 0;
@@ -285,11 +313,15 @@ public static unsafe partial class SocketCalls
         long result = 0;
         if (socket->Kind != SocketKind.Stream)
         {
-            uint remote = 0;
-            ushort port = 0;
+            SocketName name = default;
             if (!address.IsNull)
-                result = SocketAddress.Read(address, addressLength, out remote, out port);
-            return result < 0 ? result : DatagramSockets.Send(socket, ref from, remote, port, wait);
+                result = SocketAddress.Read(socket, address, addressLength, out name, takesInet: true);
+            // An IPv4 socket takes a name without a family as one of its own.
+            if (!address.IsNull && socket->Family == SocketAddress.Inet)
+                name.Family = SocketAddress.Inet;
+            else if (result == Errno.EAFNOSUPPORT)
+                result = Errno.EINVAL;
+            return result < 0 ? result : DatagramSockets.Send(socket, ref from, name, local, wait);
         }
         Files.Hold(file);
         result = Sockets.Send(socket, ref from, wait, signal: (flags & MessageFlags.NoSignal) == 0,
@@ -314,7 +346,7 @@ public static unsafe partial class SocketCalls
             return result;
         long told = stream
             ? lengthAt.Put(0)
-            : SocketAddress.Answer(address, lengthAt, from.RemoteAddress, from.RemotePort);
+            : SocketAddress.Answer(socket, address, lengthAt, from.RemoteAddress, from.RemotePort);
         return told < 0 ? told : result;
     }
 
@@ -356,24 +388,27 @@ public static unsafe partial class SocketCalls
         if (socket->Handle < 0 || !stream && !DatagramSockets.IsConnected(socket))
             return Errno.ENOTCONN;
         if (socket->Listening)
-        {
-            // It keeps the port that it was given and may listen again; whoever waits for a connection is told.
-            if (how == 1)
-                return 0;
-            socket->Listening = false;
-            Sockets.Leave(socket);
-            if (!socket->PortGiven)
-                socket->LocalPort = 0;
-            socket->Bound = socket->PortGiven;
-            Readiness.Changed(&socket->Queue, PollEvents.All);
-            return 0;
-        }
+            return how == 1 ? 0 : StopListening(socket);
         if (how is 0 or 2)
         {
             socket->ReadShut = true;
             Readiness.Changed(&socket->Queue, PollEvents.All);
         }
         return how == 0 || !stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
+    }
+
+    /// <summary>
+    /// It keeps the port that it was given and may listen again; whoever waits for a connection is told.
+    /// </summary>
+    private static long StopListening(Socket* socket)
+    {
+        socket->Listening = false;
+        Sockets.Leave(socket);
+        if (!socket->PortGiven)
+            socket->LocalPort = 0;
+        socket->Bound = socket->PortGiven;
+        Readiness.Changed(&socket->Queue, PollEvents.All);
+        return 0;
     }
 
     public static long Getsockname(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
@@ -389,7 +424,7 @@ public static unsafe partial class SocketCalls
             endpoints.LocalAddress = socket->LocalAddress;
             endpoints.LocalPort = socket->LocalPort;
         }
-        return SocketAddress.Answer(address, lengthAt, endpoints.LocalAddress, endpoints.LocalPort);
+        return SocketAddress.Answer(socket, address, lengthAt, endpoints.LocalAddress, endpoints.LocalPort);
     }
 
     public static long Getpeername(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)
@@ -402,7 +437,7 @@ public static unsafe partial class SocketCalls
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
         return endpoints.RemoteAddress == 0
             ? Errno.ENOTCONN
-            : SocketAddress.Answer(address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
+            : SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
     }
 
     private static long Get(ulong descriptor, out File* file, out Socket* socket)

@@ -238,7 +238,8 @@ public static unsafe class ProcText
             case ProcNode.Counters:
                 Counters(text);
                 break;
-            case >= ProcNode.NetDevices and <= ProcNode.NetArp:
+            case >= ProcNode.NetDevices and <= ProcNode.NetArp
+                or >= ProcNode.MaxBacklog and <= ProcNode.Disabled6Ethernet:
                 if (NetworkText != null)
                     NetworkText(node, text);
                 break;

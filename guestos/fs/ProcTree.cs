@@ -33,6 +33,7 @@ public enum ProcNode
     NetRaw6,
     NetUnix,
     NetRoute,
+    NetInterfaces6,
     NetArp,
     SysKernel,
     SysMemory,
@@ -62,6 +63,20 @@ public enum ProcNode
     MaxSegmentPages,
     MaxPipe,
     MaxFiles,
+    SysNet,
+    SysNetCore,
+    MaxBacklog,
+    SysNet6,
+    BindOnly6,
+    SysNet6Conf,
+    Net6All,
+    Net6Default,
+    Net6Loopback,
+    Net6Ethernet,
+    Disabled6All,
+    Disabled6Default,
+    Disabled6Loopback,
+    Disabled6Ethernet,
     Ipc,
     IpcMessages,
     IpcSemaphores,
@@ -147,7 +162,7 @@ public static unsafe class ProcTree
         ProcNode.FileSystems => "filesystems"u8,
         ProcNode.CommandLine or ProcNode.ProcessCommandLine => "cmdline"u8,
         ProcNode.Interrupts => "interrupts"u8,
-        ProcNode.Net => "net"u8,
+        ProcNode.Net or ProcNode.SysNet => "net"u8,
         ProcNode.Sys => "sys"u8,
         ProcNode.Evilman => "evilman"u8,
         ProcNode.NetDevices => "dev"u8,
@@ -159,6 +174,7 @@ public static unsafe class ProcTree
         ProcNode.NetRaw6 => "raw6"u8,
         ProcNode.NetUnix => "unix"u8,
         ProcNode.NetRoute => "route"u8,
+        ProcNode.NetInterfaces6 => "if_inet6"u8,
         ProcNode.NetArp => "arp"u8,
         ProcNode.SysKernel => "kernel"u8,
         ProcNode.SysMemory => "vm"u8,
@@ -187,6 +203,16 @@ public static unsafe class ProcTree
         ProcNode.MaxSegmentPages => "shmall"u8,
         ProcNode.MaxPipe => "pipe-max-size"u8,
         ProcNode.MaxFiles => "file-max"u8,
+        ProcNode.SysNetCore => "core"u8,
+        ProcNode.MaxBacklog => "somaxconn"u8,
+        ProcNode.SysNet6 => "ipv6"u8,
+        ProcNode.BindOnly6 => "bindv6only"u8,
+        ProcNode.SysNet6Conf => "conf"u8,
+        ProcNode.Net6All => "all"u8,
+        ProcNode.Net6Default => "default"u8,
+        ProcNode.Net6Loopback => "lo"u8,
+        ProcNode.Net6Ethernet => "eth0"u8,
+        >= ProcNode.Disabled6All and <= ProcNode.Disabled6Ethernet => "disable_ipv6"u8,
         ProcNode.Ipc => "sysvipc"u8,
         ProcNode.IpcMessages => "msg"u8,
         ProcNode.IpcMemory => "shm"u8,
@@ -210,7 +236,12 @@ public static unsafe class ProcTree
     private static ProcNode ParentOf(ProcNode node) => node switch
     {
         >= ProcNode.NetDevices and <= ProcNode.NetArp => ProcNode.Net,
-        ProcNode.SysKernel or ProcNode.SysMemory or ProcNode.SysFiles => ProcNode.Sys,
+        ProcNode.SysKernel or ProcNode.SysMemory or ProcNode.SysFiles or ProcNode.SysNet => ProcNode.Sys,
+        ProcNode.SysNetCore or ProcNode.SysNet6 => ProcNode.SysNet,
+        ProcNode.MaxBacklog => ProcNode.SysNetCore,
+        ProcNode.BindOnly6 or ProcNode.SysNet6Conf => ProcNode.SysNet6,
+        >= ProcNode.Net6All and <= ProcNode.Net6Ethernet => ProcNode.SysNet6Conf,
+        >= ProcNode.Disabled6All and <= ProcNode.Disabled6Ethernet => node - ProcNode.Disabled6All + ProcNode.Net6All,
         >= ProcNode.Tainted and <= ProcNode.MaxSegmentPages => ProcNode.SysKernel,
         ProcNode.MaxPipe or ProcNode.MaxFiles => ProcNode.SysFiles,
         >= ProcNode.IpcMessages and <= ProcNode.IpcMemory => ProcNode.Ipc,
@@ -229,7 +260,8 @@ public static unsafe class ProcTree
     private static InodeType TypeOf(ProcNode node) => node switch
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
-            or ProcNode.Random or ProcNode.SysFiles or ProcNode.Ipc
+            or ProcNode.Random or ProcNode.SysFiles or ProcNode.Ipc or ProcNode.SysNet or ProcNode.SysNetCore
+            or ProcNode.SysNet6 or (>= ProcNode.SysNet6Conf and <= ProcNode.Net6Ethernet)
             or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessFileInformation or ProcNode.ProcessTasks
             or ProcNode.Task => InodeType.DIR,
         ProcNode.Self or ProcNode.ThreadSelf or ProcNode.Mounts or ProcNode.ProcessExecutable

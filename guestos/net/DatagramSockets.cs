@@ -110,7 +110,9 @@ internal static unsafe class DatagramSockets
         return result >= 0 && (flags & Sockets.ReceiveFlags.Truncate) != 0 ? length : result;
     }
 
-    public static long Send(Socket* socket, ref Transfer from, uint address, ushort port, bool wait)
+    /// <param name="name">To whom; of AF_UNSPEC: to the peer of connect(2).</param>
+    /// <param name="local">Our address that it comes from, or a wildcard.</param>
+    public static long Send(Socket* socket, ref Transfer from, SocketName name, uint local, bool wait)
     {
         if (socket->Kind == SocketKind.RawEcho && socket->Handle < 0)
         {
@@ -125,19 +127,55 @@ internal static unsafe class DatagramSockets
         long result = Open(socket);
         if (result < 0)
             return result;
-        if (from.Count > MaxDatagram || socket->DoNotFragment && from.Count > MaxWhole)
+        if (from.Count > MaxDatagram || DoesNotFragment(socket) && from.Count > MaxWhole)
             return Errno.EMSGSIZE;
         int pending = Network.Stack->TakeError(socket->Handle);
         if (pending < 0)
             return Sockets.ErrnoOf(pending);
-        if (address == 0 && !IsConnected(socket))
-            return Errno.EDESTADDRREQ;
+        uint address = 0;
+        if (name.Family != SocketAddress.Unspecified)
+        {
+            result = SocketAddress.Resolve(socket, ref name);
+            address = name.Address;
+        }
+        else if (!IsConnected(socket))
+            result = Errno.EDESTADDRREQ;
+        if (result < 0)
+            return result;
         if (!socket->Broadcast && Network.Stack->IsBroadcast(address))
             return Errno.EACCES;
         if (!from.TryTake(from.Count, out ReadOnlySpan<byte> datagram))
             return Errno.EFAULT;
-        int sent = Network.Stack->SendTo(socket->Handle, datagram, address, port, Clock.Monotonic);
+        int sent = Network.Stack->SendTo(socket->Handle, datagram, address, name.Port, Clock.Monotonic, local);
         return Sockets.ErrnoOf(sent);
+    }
+
+    /// <summary>IP_PMTUDISC_DO or PROBE: nothing is cut into fragments.</summary>
+    private static bool DoesNotFragment(Socket* socket) => socket->PathMtu is 2 or 3;
+
+    /// <summary>connect(2): 0, or −errno.</summary>
+    public static long Connect(Socket* socket, SocketName name)
+    {
+        if (socket->Only6 && name.Family == SocketAddress.Inet)
+            return Errno.EAFNOSUPPORT;
+        long result = SocketAddress.Resolve(socket, ref name);
+        if (result < 0)
+            return result;
+        if (!socket->Broadcast && Network.Stack->IsBroadcast(name.Address))
+            return Errno.EACCES;
+        result = Open(socket);
+        return result < 0
+            ? result
+            : Sockets.ErrnoOf(Network.Stack->ConnectDatagram(socket->Handle, name.Address, name.Port));
+    }
+
+    /// <summary>connect(2) with AF_UNSPEC: without a peer, and without the port if bind(2) did not name it.</summary>
+    public static void Disconnect(Socket* socket)
+    {
+        if (!socket->Bound)
+            Sockets.Leave(socket);
+        else if (socket->Handle >= 0)
+            Network.Stack->ConnectDatagram(socket->Handle, 0, 0);
     }
 
     public static bool IsConnected(Socket* socket) =>

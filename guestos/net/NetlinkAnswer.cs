@@ -25,6 +25,7 @@ internal unsafe ref struct NetlinkAnswer
     private const ushort Acknowledge = 4;
     private const ushort All = 0x300;
     private const byte Inet = 2;
+    private const byte Inet6 = 10;
     private const int LoopbackIndex = 1;
     private const int EthernetIndex = 2;
     private const uint Loopback = 0x7f000001;
@@ -61,6 +62,8 @@ internal unsafe ref struct NetlinkAnswer
             case GetAddress when all:
                 if (family is 0 or Inet)
                     Addresses();
+                if (family is 0 or Inet6)
+                    Address6();
                 break;
             case GetRoute when all:
                 if (family is 0 or Inet)
@@ -146,6 +149,26 @@ internal unsafe ref struct NetlinkAnswer
         if (index != LoopbackIndex)
             Attribute(4, Reversed(address | ~mask));
         Attribute(3, index == LoopbackIndex ? "lo\0"u8 : "eth0\0"u8);
+        Attribute(8, permanent);
+        End();
+    }
+
+    /// <summary>::1 of lo.</summary>
+    private void Address6()
+    {
+        const int host = 254;
+        const int permanent = 0x80;
+        const int bits = 128;
+        Begin(NewAddress);
+        Put(Inet6 | bits << 8 | permanent << 16 | host << 24);
+        Put(LoopbackIndex);
+        Span<byte> value = stackalloc byte[16];
+        SocketAddress.Write6(value, Netstack.SpecialAddress.Loopback6);
+        Attribute(1, value);
+        // struct ifa_cacheinfo: preferred and valid for ever, made and changed at the start.
+        value.Clear();
+        value.Slice(0, 2 * sizeof(int)).Fill(byte.MaxValue);
+        Attribute(6, value);
         Attribute(8, permanent);
         End();
     }

@@ -19,16 +19,13 @@ public static unsafe class ProcNet
             case ProcNode.NetDevices:
                 Devices(text);
                 break;
-            case ProcNode.NetTcp:
-                text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
-                text->Add(" tr tm->when retrnsmt   uid  timeout inode\n"u8);
-                Tcp(text);
+            case ProcNode.NetTcp or ProcNode.NetTcp6:
+                ProcSockets.Streams(text, node == ProcNode.NetTcp6);
                 break;
-            case ProcNode.NetTcp6:
-            case ProcNode.NetUdp:
-            case ProcNode.NetUdp6:
-            case ProcNode.NetRaw:
-            case ProcNode.NetRaw6:
+            case ProcNode.NetUdp or ProcNode.NetUdp6:
+                ProcSockets.Datagrams(text, node == ProcNode.NetUdp6);
+                break;
+            case ProcNode.NetRaw or ProcNode.NetRaw6:
                 text->Add("  sl  local_address rem_address   st tx_queue rx_queue"u8);
                 text->Add(" tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
                 break;
@@ -41,6 +38,19 @@ public static unsafe class ProcNet
                 break;
             case ProcNode.NetRoute:
                 Routes(text);
+                break;
+            // Address, index, length of the prefix, scope (of the host), flags (permanent), name.
+            case ProcNode.NetInterfaces6:
+                text->Add("00000000000000000000000000000001 01 80 10 80       lo\n"u8);
+                break;
+            case ProcNode.MaxBacklog:
+                text->Add((ulong)(Stack.MaxBacklog - 1));
+                text->Add((byte)'\n');
+                break;
+            // The device has IPv4 only.
+            case ProcNode.BindOnly6 or ProcNode.Disabled6All or ProcNode.Disabled6Default or ProcNode.Disabled6Loopback
+                or ProcNode.Disabled6Ethernet:
+                text->Add(node == ProcNode.Disabled6Ethernet ? "1\n"u8 : "0\n"u8);
                 break;
         }
     }
@@ -97,29 +107,6 @@ public static unsafe class ProcNet
         text->Add(" 0 0 0 0 0 0\n"u8);
     }
 
-    private static void Tcp(TextBuffer* text)
-    {
-        if (Network.Stack == null)
-            return;
-        for (int index = 0; index < Network.Stack->ConnectionSlots; index++)
-        {
-            if (!Network.Stack->ConnectionAt(index, out ConnectionInformation information))
-                continue;
-            text->Add((ulong)index, 4);
-            text->Add(": "u8);
-            Address(text, information.Endpoints.LocalAddress, information.Endpoints.LocalPort);
-            text->Add((byte)' ');
-            Address(text, information.Endpoints.RemoteAddress, information.Endpoints.RemotePort);
-            text->Add((byte)' ');
-            text->AddHex(StateOf(information.State), 2, true);
-            text->Add((byte)' ');
-            text->AddHex((uint)(information.UnacknowledgedBytes + information.QueuedBytes), 8, true);
-            text->Add((byte)':');
-            text->AddHex((uint)information.ReadableBytes, 8, true);
-            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
-        }
-    }
-
     /// <summary>
     /// As Linux has it: SO_ACCEPTCON, SS_CONNECTED and SS_UNCONNECTED of include/uapi/linux/net.h, abstract names with
     /// an @ for each zero.
@@ -151,28 +138,6 @@ public static unsafe class ProcNet
         }
     }
 
-    private static void Address(TextBuffer* text, uint address, ushort port)
-    {
-        text->AddHex(Reversed(address), 8, true);
-        text->Add((byte)':');
-        text->AddHex(port, 4, true);
-    }
-
-    /// <summary>TCP_ESTABLISHED… of include/net/tcp_states.h.</summary>
-    private static uint StateOf(TcpState state) => state switch
-    {
-        TcpState.Established => 1,
-        TcpState.SynSent => 2,
-        TcpState.SynReceived => 3,
-        TcpState.FinWait1 => 4,
-        TcpState.FinWait2 => 5,
-        TcpState.TimeWait => 6,
-        TcpState.CloseWait => 8,
-        TcpState.LastAck => 9,
-        TcpState.Closing => 11,
-        _ => 7,
-    };
-
     private static void Routes(TextBuffer* text)
     {
         text->Add("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"u8);
@@ -198,6 +163,6 @@ public static unsafe class ProcNet
     }
 
     /// <summary>An address as a little-endian machine prints its bytes in memory.</summary>
-    private static uint Reversed(uint address) =>
+    internal static uint Reversed(uint address) =>
         address << 24 | (address & 0xff00) << 8 | address >> 8 & 0xff00 | address >> 24;
 }

@@ -1,3 +1,5 @@
+using Netstack;
+
 namespace Guestos;
 
 internal enum SocketKind : byte
@@ -26,6 +28,12 @@ internal unsafe struct Socket
     public Socket* Previous;
 
     public SocketKind Kind;
+
+    /// <summary>AF_INET or AF_INET6 (<see cref="SocketAddress"/>).</summary>
+    public ushort Family;
+
+    /// <summary>IPV6_V6ONLY: IPv4 does not exist for it.</summary>
+    public bool Only6;
     public bool Bound;
 
     /// <summary>bind(2) named the port, so that it stays the socket's when it ceases to listen.</summary>
@@ -49,8 +57,20 @@ internal unsafe struct Socket
     public bool Broadcast;
     public bool LingerOn;
 
-    /// <summary>IP_PMTUDISC_DO or PROBE: nothing is cut into fragments.</summary>
-    public bool DoNotFragment;
+    /// <summary>IP_PKTINFO and IPV6_RECVPKTINFO: recvmsg(2) tells where a datagram was sent to.</summary>
+    public bool TellsDestination;
+    public bool TellsDestination6;
+
+    /// <summary>IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, as they were set.</summary>
+    public byte PathMtu;
+    public byte PathMtu6;
+
+    // Options of IPv6 that nobody acts by: what is sent to ::1 meets no router.
+    public bool DoNotFragment6;
+    public bool LoopsMulticast6;
+    public byte TrafficClass6;
+    public short UnicastHops6;
+    public short MulticastHops6;
     public int LingerSeconds;
     public int Priority;
     public int TypeOfService;
@@ -68,7 +88,7 @@ internal unsafe struct Socket
     /// <summary>Handle of the stack, or −1 while there is none.</summary>
     public int Handle;
 
-    /// <summary>Host order.</summary>
+    /// <summary>As bind(2) was told, or the wildcard: the stack's number of it.</summary>
     public uint LocalAddress;
     public ushort LocalPort;
 
@@ -77,4 +97,15 @@ internal unsafe struct Socket
     public ulong SendTimeout;
 
     public WaitQueue Queue;
+
+    /// <summary>The address of a socket that is not bound to one.</summary>
+    public readonly uint Wildcard
+    {
+        get
+        {
+            if (Family != SocketAddress.Inet6)
+                return SpecialAddress.Any;
+            return Only6 ? SpecialAddress.Any6 : SpecialAddress.AnyOfBoth;
+        }
+    }
 }

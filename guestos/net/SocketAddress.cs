@@ -1,30 +1,113 @@
 using System;
 using System.Buffers.Binary;
+using Netstack;
 
 namespace Guestos;
 
-/// <summary>struct sockaddr_in (ip(7)): family, port and address in network order, 16 bytes.</summary>
-internal static class SocketAddress
+/// <summary>An address that a program has named, as the stack counts them (<see cref="SpecialAddress"/>).</summary>
+internal struct SocketName
 {
-    public const int Size = 16;
-    public const ushort Inet = 2;
+    /// <summary>The family that the program wrote; AF_UNSPEC names nobody.</summary>
+    public ushort Family;
+    public ushort Port;
+    public uint Address;
+}
 
-    /// <summary>0, or -EFAULT, -EINVAL, -EAFNOSUPPORT.</summary>
-    public static long Read(UserPointer<byte> from, ulong length, out uint address, out ushort port)
+/// <summary>
+/// struct sockaddr_in (ip(7)) and struct sockaddr_in6 (ipv6(7)): family, port in network order, address. A socket of
+/// AF_INET6 names IPv4 addresses as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+/// </summary>
+internal static unsafe class SocketAddress
+{
+    /// <summary>Of the two structures.</summary>
+    public const int Size = 16;
+    public const int Size6 = 28;
+
+    /// <summary>Of an address of IPv6.</summary>
+    public const int Length6 = 16;
+
+    public const ushort Unspecified = 0;
+    public const ushort Inet = 2;
+    public const ushort Inet6 = 10;
+
+    /// <summary>Without sin6_scope_id, as RFC 2133 had it; and struct sockaddr_storage.</summary>
+    private const int MinSize6 = 24;
+    private const uint MaxSize = 128;
+
+    private const int AddressAt6 = 8;
+    private const ulong MappedPrefix = 0xffff;
+
+    /// <summary>What every address of 0/8 becomes but 0.0.0.0: one that nobody has.</summary>
+    private const uint Nowhere = 0x00ffffff;
+
+    /// <param name="takesInet">A socket of AF_INET6 takes names of AF_INET here, and AF_UNSPEC.</param>
+    /// <returns>0, or -EFAULT, -EINVAL, -EAFNOSUPPORT.</returns>
+    public static long Read(Socket* socket, UserPointer<byte> from, ulong length, out SocketName name,
+        bool takesInet = false)
     {
-        address = 0;
-        port = 0;
-        if (length < Size)
+        name = default;
+        if ((uint)length > MaxSize)
             return Errno.EINVAL;
-        Span<byte> at = stackalloc byte[Size];
-        if (!from.TryGetAll(at))
+        Span<byte> at = stackalloc byte[Size6];
+        at.Clear();
+        if (!from.TryGetAll(at.Slice(0, Math.Min((int)length, Size6))))
             return Errno.EFAULT;
-        ushort family = BinaryPrimitives.ReadUInt16LittleEndian(at);
-        if (family != Inet && family != 0)
-            return Errno.EAFNOSUPPORT;
-        port = BinaryPrimitives.ReadUInt16BigEndian(at.Slice(2));
-        address = BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4));
-        return 0;
+        if ((uint)length < sizeof(ushort))
+            return Errno.EINVAL;
+        name.Family = BinaryPrimitives.ReadUInt16LittleEndian(at);
+        name.Port = BinaryPrimitives.ReadUInt16BigEndian(at.Slice(2));
+        if (socket->Family == Inet6 && (name.Family == Inet6 || !takesInet))
+        {
+            name.Address = Of(at.Slice(AddressAt6, Length6));
+            if ((uint)length < MinSize6)
+                return Errno.EINVAL;
+            return name.Family == Inet6 ? 0 : Errno.EAFNOSUPPORT;
+        }
+        if (socket->Family == Inet6 && name.Family == Unspecified)
+            return 0;
+        name.Address = Of(BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4)));
+        if ((uint)length < Size)
+            return Errno.EINVAL;
+        return name.Family is Inet or Unspecified ? 0 : Errno.EAFNOSUPPORT;
+    }
+
+    /// <summary>
+    /// Where what is sent to a name goes: to a wildcard of either family, to this host (RFC 3493 §3.8 has none; Linux
+    /// connects to itself). −ENETUNREACH: an IPv4 address, of a socket of IPv6 only.
+    /// </summary>
+    public static long Resolve(Socket* socket, ref SocketName name)
+    {
+        const uint loopback = 0x7f000001;
+        if (name.Address == SpecialAddress.Any)
+            name.Address = loopback;
+        if (SpecialAddress.IsAny(name.Address))
+            name.Address = SpecialAddress.IsIpv4(socket->LocalAddress) ? loopback : SpecialAddress.Loopback6;
+        return socket->Only6 && SpecialAddress.IsIpv4(name.Address) ? Errno.ENETUNREACH : 0;
+    }
+
+    /// <summary>The stack's number of an IPv4 address in host order.</summary>
+    public static uint Of(uint address) => address != 0 && address >> 24 == 0 ? Nowhere : address;
+
+    /// <summary>The stack's number of an address of IPv6, 16 bytes.</summary>
+    public static uint Of(ReadOnlySpan<byte> address)
+    {
+        ulong high = BinaryPrimitives.ReadUInt64BigEndian(address);
+        ulong low = BinaryPrimitives.ReadUInt64BigEndian(address.Slice(8));
+        if (high == 0 && low >> 32 == MappedPrefix)
+            return Of((uint)low);
+        if (high == 0 && low <= 1)
+            return low == 0 ? SpecialAddress.AnyOfBoth : SpecialAddress.Loopback6;
+        return SpecialAddress.Elsewhere6;
+    }
+
+    /// <summary>An address as AF_INET6 has it, <see cref="Length6"/> bytes.</summary>
+    public static void Write6(Span<byte> to, uint address)
+    {
+        to.Slice(0, Length6).Clear();
+        if (SpecialAddress.IsIpv4(address))
+            BinaryPrimitives.WriteUInt64BigEndian(to.Slice(8), MappedPrefix << 32 | address);
+        else if (address == SpecialAddress.Loopback6)
+            to[15] = 1;
     }
 
     /// <param name="to">At least <see cref="Size"/> bytes.</param>
@@ -37,29 +120,40 @@ internal static class SocketAddress
     }
 
     /// <summary>
-    /// An answer by value-result length (getsockname and relatives): cut to what fits, the true length told. 0, or
-    /// -EFAULT, -EINVAL.
+    /// An answer by value-result length (getsockname and relatives), in the socket's family: cut to what fits, the true
+    /// length told. 0, or -EFAULT, -EINVAL.
     /// </summary>
-    public static long Answer(UserPointer<byte> to, UserPointer<int> lengthAt, uint address, ushort port)
+    public static long Answer(Socket* socket, UserPointer<byte> to, UserPointer<int> lengthAt, uint address,
+        ushort port)
     {
         if (to.IsNull || lengthAt.IsNull)
             return 0;
         if (!lengthAt.TryGet(out int length))
             return Errno.EFAULT;
-        long result = Answer(to, ref length, address, port);
+        long result = Answer(socket, to, ref length, address, port);
         return result < 0 ? result : lengthAt.Put(length);
     }
 
     /// <param name="length">What there is room for, then the true length.</param>
-    public static long Answer(UserPointer<byte> to, ref int length, uint address, ushort port)
+    public static long Answer(Socket* socket, UserPointer<byte> to, ref int length, uint address, ushort port)
     {
         if (length < 0)
             return Errno.EINVAL;
-        Span<byte> whole = stackalloc byte[Size];
-        Write(whole, address, port);
-        if (!to.TryPutAll(whole.Slice(0, Math.Min(length, Size))))
+        Span<byte> whole = stackalloc byte[Size6];
+        int size = Size;
+        if (socket->Family == Inet6)
+        {
+            whole.Clear();
+            size = Size6;
+            BinaryPrimitives.WriteUInt16LittleEndian(whole, Inet6);
+            BinaryPrimitives.WriteUInt16BigEndian(whole.Slice(2), port);
+            Write6(whole.Slice(AddressAt6), address);
+        }
+        else
+            Write(whole, address, port);
+        if (!to.TryPutAll(whole.Slice(0, Math.Min(length, size))))
             return Errno.EFAULT;
-        length = Size;
+        length = size;
         return 0;
     }
 }

@@ -1,3 +1,5 @@
+using Netstack;
+
 namespace Guestos;
 
 /// <summary>The file side of a socket: read, write, poll, ioctl, the last close.</summary>
@@ -42,7 +44,7 @@ public static unsafe class SocketFile
         Socket* socket = Of(file);
         return socket->Kind == SocketKind.Stream
             ? Sockets.Send(socket, ref from, !file->NonBlocking)
-            : DatagramSockets.Send(socket, ref from, 0, 0, !file->NonBlocking);
+            : DatagramSockets.Send(socket, ref from, default, SpecialAddress.Any, !file->NonBlocking);
     }
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>

@@ -17,13 +17,25 @@ internal static unsafe class Sockets
     /// <summary>All sockets, the newest first.</summary>
     private static Socket* s_all;
 
+    /// <summary>The first of all, for who looks at each.</summary>
+    public static Socket* First => s_all;
+
     /// <summary>A socket that the stack knows nothing of yet; null without memory.</summary>
-    public static Socket* Allocate(SocketKind kind)
+    public static Socket* Allocate(SocketKind kind, ushort family)
     {
+        const byte want = 1;
+        const short byDefault = -1;
         Socket* socket = Objects.Allocate<Socket>();
         if (socket == null)
             return null;
         socket->Kind = kind;
+        socket->Family = family;
+        socket->LocalAddress = socket->Wildcard;
+        socket->PathMtu = want;
+        socket->PathMtu6 = want;
+        socket->LoopsMulticast6 = true;
+        socket->UnicastHops6 = byDefault;
+        socket->MulticastHops6 = byDefault;
         socket->Handle = -1;
         socket->Next = s_all;
         if (s_all != null)
@@ -69,7 +81,7 @@ internal static unsafe class Sockets
         for (Socket* other = s_all; other != null; other = other->Next)
         {
             if (other != socket && other->Kind == SocketKind.Stream && other->Bound && other->LocalPort == port
-                && (other->LocalAddress == address || other->LocalAddress == 0 || address == 0)
+                && SpecialAddress.Overlap(other->LocalAddress, address)
                 && !(socket->ReuseAddress && other->ReuseAddress && !other->Listening))
                 return true;
         }

@@ -132,6 +132,9 @@ public struct ConnectionInformation
 {
     public Endpoints Endpoints;
     public TcpState State;
+
+    /// <summary>That of its user, or −1.</summary>
+    public int Handle;
     public bool SackPermitted;
     public bool TimestampsEnabled;
     public byte SendWindowShift;

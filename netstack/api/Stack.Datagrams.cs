@@ -5,7 +5,10 @@ namespace Netstack;
 /// <summary>UDP and ICMP Echo for users.</summary>
 public unsafe partial struct Stack
 {
-    /// <summary>Opens a UDP socket. Address 0 is all own ones, port 0 an ephemeral one.</summary>
+    /// <summary>
+    /// Opens a UDP socket of an own address, or of all (<see cref="SpecialAddress.Any"/> and the other wildcards). Port
+    /// 0 is an ephemeral one.
+    /// </summary>
     /// <param name="privileged">
     /// It may take one of the last sockets (<see cref="StackConfiguration.ReservedDatagramSockets"/>), and its queue is
     /// asked for as reserved (<see cref="Link.TakeRing"/>).
@@ -26,29 +29,37 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Remembers a peer: only its datagrams are received; SendTo with remote address 0 goes there. Address 0 forgets.
+    /// Remembers a peer: only its datagrams are received, at our address nearest to it, unless the socket has one;
+    /// SendTo with remote address 0 goes there. Address 0 forgets.
     /// </summary>
+    /// <returns>0, or BadSocket, NetworkUnreachable, Invalid.</returns>
     public int ConnectDatagram(int socket, uint remoteAddress, ushort remotePort)
     {
-        DatagramSocket* found = Handles.Datagram(Self, socket);
-        if (found == null)
-            return SocketError.BadSocket;
-        found->RemoteAddress = remoteAddress;
-        found->RemotePort = remotePort;
-        return 0;
+        Stack* stack = Self;
+        DatagramSocket* found = Handles.Datagram(stack, socket);
+        return found == null
+            ? SocketError.BadSocket
+            : Netstack.Datagrams.Connect(stack, found, remoteAddress, remotePort);
     }
 
     /// <summary>
     /// Sends one datagram (ICMP Echo: header and payload, type, code, checksum and identifier are filled in). Returns
     /// its length or an error.
     /// </summary>
-    public int SendTo(int socket, ReadOnlySpan<byte> payload, uint remoteAddress, ushort remotePort, ulong now)
+    /// <param name="localAddress">
+    /// Our address that it comes from (IP_PKTINFO); a wildcard: the socket's own, or the nearest.
+    /// </param>
+    public int SendTo(int socket, ReadOnlySpan<byte> payload, uint remoteAddress, ushort remotePort, ulong now,
+        uint localAddress = SpecialAddress.Any)
     {
         Stack* stack = Self;
         DatagramSocket* found = Handles.Datagram(stack, socket);
         if (found == null)
             return SocketError.BadSocket;
-        int sent = Netstack.Datagrams.Send(stack, found, payload, remoteAddress, remotePort, now);
+        if (!SpecialAddress.IsAny(localAddress) && !IsLocal(localAddress))
+            return SocketError.Invalid;
+        int sent = Netstack.Datagrams.Send(stack, found, payload, remoteAddress, remotePort, localAddress,
+            now);
         Loopback.Drain(stack, now);
         return sent;
     }

@@ -196,6 +196,7 @@ public unsafe partial struct Stack
         information = default;
         information.Endpoints = EndpointsOf(c);
         information.State = c->State;
+        information.Handle = c->Owned ? Handles.Of(c) : -1;
         information.SackPermitted = c->SackPermitted;
         information.TimestampsEnabled = c->TimestampsEnabled;
         information.SendWindowShift = c->SendShift;

@@ -8,7 +8,10 @@ public unsafe partial struct Stack
     /// <summary>Linux's somaxconn, and the one more that listen(2) lets wait.</summary>
     public const int MaxBacklog = 4097;
 
-    /// <summary>Listens on a port of one own address, or of all (0). Port 0 is any that is free.</summary>
+    /// <summary>
+    /// Listens on a port of one own address, or of all (<see cref="SpecialAddress.Any"/> and the other wildcards). Port
+    /// 0 is any that is free.
+    /// </summary>
     /// <param name="backlog">
     /// While so many connections wait to be accepted, no new one is answered, and so many are kept while they are being
     /// opened, 1 to 4,097. Those that were answered before may wait on top.
@@ -30,7 +33,7 @@ public unsafe partial struct Stack
     {
         if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
-        if (address != 0 && !IsLocal(address))
+        if (!SpecialAddress.IsAny(address) && !IsLocal(address))
             return SocketError.AddressNotAvailable;
         if (port == 0)
             port = FreePort(address);
@@ -44,7 +47,7 @@ public unsafe partial struct Stack
                 free = free == null ? listener : free;
                 freeCount++;
             }
-            else if (listener->Port == port && (listener->Address == address || listener->Address == 0 || address == 0))
+            else if (listener->Port == port && SpecialAddress.Overlap(listener->Address, address))
                 return SocketError.AddressInUse;
         }
         if (port == 0)
@@ -107,7 +110,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Starts to connect. Local address 0 is the one nearest to the remote one, local port 0 an ephemeral one.
+    /// Starts to connect. A wildcard as local address is the one nearest to the remote one, local port 0 an ephemeral
+    /// one.
     /// </summary>
     /// <returns>
     /// Handle at once: it becomes Writable when connected, Error when not. Or NoRoom, AddressInUse,
@@ -123,12 +127,15 @@ public unsafe partial struct Stack
         if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress)
             || Output.IsBroadcast(stack, remoteAddress))
             return SocketError.Invalid;
-        if (localAddress == 0)
+        if (SpecialAddress.IsAny(localAddress))
             localAddress = Output.SourceFor(stack, remoteAddress);
         if (localAddress == 0 || (!IsLocal(remoteAddress) && Output.NextHop(stack, remoteAddress) == 0))
             return SocketError.NetworkUnreachable;
         if (!IsLocal(localAddress))
             return SocketError.AddressNotAvailable;
+        int refusal = Output.Refusal(stack, localAddress, remoteAddress);
+        if (refusal != 0)
+            return refusal;
         if (localPort == 0)
             localPort = TcpOpen.EphemeralPort(stack, localAddress, remoteAddress, remotePort);
         if (localPort == 0 || Tcp.Find(stack, localAddress, localPort, remoteAddress, remotePort) != null)

@@ -47,7 +47,7 @@ internal static unsafe class TcpOpen
                 continue;
             if (listener->Address == address)
                 return listener;
-            if (listener->Address == 0)
+            if (SpecialAddress.Covers(listener->Address, address))
                 any = listener;
         }
         return any;
@@ -291,7 +291,7 @@ internal static unsafe class TcpOpen
     }
 
     /// <summary>
-    /// Whether a port of an address (0: of all) is in use by a listener or a connection, other than by those that may
+    /// Whether a port of an address, or of all, is in use by a listener or a connection, other than by those that may
     /// share it: not by a listener, and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
     /// </summary>
     internal static bool IsTaken(Stack* stack, uint address, ushort port, bool reuse)
@@ -299,20 +299,18 @@ internal static unsafe class TcpOpen
         for (int i = 0; i < stack->ListenerCount; i++)
         {
             Listener* listener = stack->Listeners + i;
-            if (listener->InUse && listener->Port == port && Overlap(listener->Address, address))
+            if (listener->InUse && listener->Port == port && SpecialAddress.Overlap(listener->Address, address))
                 return true;
         }
         for (int i = 0; i < stack->ConnectionTop; i++)
         {
             Connection* c = stack->Connections + i;
-            if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port && Overlap(c->LocalAddress, address)
-                && !(reuse && c->Reuse))
+            if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port
+                && SpecialAddress.Overlap(c->LocalAddress, address) && !(reuse && c->Reuse))
                 return true;
         }
         return false;
     }
-
-    private static bool Overlap(uint one, uint other) => one == other || one == 0 || other == 0;
 
     /// <summary>A local port that makes the four numbers unique; 0 when there is none (RFC 6056 §3.3.3).</summary>
     internal static ushort EphemeralPort(Stack* stack, uint local, uint remote, ushort remotePort)

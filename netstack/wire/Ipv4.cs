@@ -101,5 +101,6 @@ public unsafe struct Ipv4
     /// <summary>Addresses that may not be a source (RFC 1122 §3.2.1.3): broadcast, multicast, class E.</summary>
     public static bool IsBadSource(uint address) => address >= 0xe0000000;
 
-    public static bool IsLoopback(uint address) => address >> 24 == 127;
+    /// <summary>127/8, and what stands for ::1 (<see cref="SpecialAddress"/>).</summary>
+    public static bool IsLoopback(uint address) => address >> 24 == 127 || address == SpecialAddress.Loopback6;
 }

@@ -14,6 +14,8 @@ public class AnswersTests
     [InlineData("domain", "threads")]
     [InlineData("qemu", "sockets")]
     [InlineData("domain", "sockets")]
+    [InlineData("qemu", "inet6")]
+    [InlineData("domain", "inet6")]
     [InlineData("qemu", "local")]
     [InlineData("domain", "local")]
     [InlineData("qemu", "descriptors")]

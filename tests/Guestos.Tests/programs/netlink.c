@@ -90,6 +90,20 @@ static void show(int multiple)
                 ended = !multiple;
                 break;
             case RTM_NEWADDR:
+                if (address->ifa_index == 1 && address->ifa_family == AF_INET6) {
+                    printf("address of %d /%d scope %d flags %x:", address->ifa_index, address->ifa_prefixlen, address->ifa_scope, address->ifa_flags);
+                    struct rtattr *at = IFA_RTA(address);
+                    for (int left = IFA_PAYLOAD(head); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+                        char text[INET6_ADDRSTRLEN] = "";
+                        if (at->rta_type == IFA_ADDRESS)
+                            printf(" %s", inet_ntop(AF_INET6, RTA_DATA(at), text, sizeof text));
+                        if (at->rta_type == IFA_LOCAL)
+                            printf(" and the peer");
+                        if (at->rta_type == IFA_CACHEINFO)
+                            printf(" for %x %x", ((unsigned *)RTA_DATA(at))[0], ((unsigned *)RTA_DATA(at))[1]);
+                    }
+                    puts("");
+                }
                 if (address->ifa_index == 1 && address->ifa_family == AF_INET) {
                     printf("address of %d /%d scope %d flags %x:", address->ifa_index, address->ifa_prefixlen, address->ifa_scope, address->ifa_flags);
                     attributes(IFA_RTA(address), IFA_PAYLOAD(head), 1 << IFA_LABEL, 1 << IFA_ADDRESS | 1 << IFA_LOCAL);
@@ -125,6 +139,10 @@ int main(void)
     ASK(p.revents);
     show(1);
     ASK(ask(RTM_GETADDR, NLM_F_DUMP, AF_INET, 0));
+    show(1);
+    ASK(ask(RTM_GETADDR, NLM_F_DUMP, AF_INET6, 0));
+    show(1);
+    ASK(ask(RTM_GETADDR, NLM_F_DUMP, AF_UNSPEC, 0));
     show(1);
     ASK(ask(RTM_GETROUTE, NLM_F_DUMP, AF_INET, 0));
     show(1);

@@ -1,0 +1,122 @@
+using System;
+using System.Buffers.Binary;
+using Netstack;
+
+namespace Guestos;
+
+/// <summary>
+/// /proc/net/tcp, udp, tcp6 and udp6 (proc(5)): sockets of one family. A connection that no socket has is one of IPv4
+/// unless it is by ::1.
+/// </summary>
+internal static unsafe class ProcSockets
+{
+    // include/net/tcp_states.h
+    private const uint Established = 1;
+    private const uint Close = 7;
+    private const uint Listening = 10;
+
+    /// <summary>Listeners, then connections.</summary>
+    public static void Streams(TextBuffer* text, bool is6)
+    {
+        Head(text, is6);
+        text->Add(" tr tm->when retrnsmt   uid  timeout inode\n"u8);
+        ulong place = 0;
+        for (Socket* socket = Sockets.First; socket != null; socket = socket->Next)
+        {
+            if (!socket->Listening || IsOf6(socket) != is6)
+                continue;
+            Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
+            Row(text, place, endpoints, Listening, 0, 0, is6);
+            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+            place++;
+        }
+        for (int index = 0; Network.Stack != null && index < Network.Stack->ConnectionSlots; index++)
+        {
+            if (!Network.Stack->ConnectionAt(index, out ConnectionInformation information)
+                || IsOf6(information) != is6)
+                continue;
+            int sending = information.UnacknowledgedBytes + information.QueuedBytes;
+            Row(text, place, information.Endpoints, StateOf(information.State), sending, information.ReadableBytes,
+                is6);
+            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+            place++;
+        }
+    }
+
+    public static void Datagrams(TextBuffer* text, bool is6)
+    {
+        Head(text, is6);
+        text->Add(" tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"u8);
+        ulong place = 0;
+        for (Socket* socket = Sockets.First; socket != null; socket = socket->Next)
+        {
+            if (socket->Kind != SocketKind.Datagram || socket->Handle < 0 || IsOf6(socket) != is6)
+                continue;
+            Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
+            int waiting = Math.Max(0, Network.Stack->NextDatagramLength(socket->Handle));
+            Row(text, place, endpoints, endpoints.RemoteAddress != 0 ? Established : Close, 0, waiting, is6);
+            text->Add(" 00:00000000 00000000     0        0 0 2 0000000000000000 0\n"u8);
+            place++;
+        }
+    }
+
+    private static void Head(TextBuffer* text, bool is6) => text->Add(is6
+        ? "  sl  local_address                         remote_address                        st tx_queue rx_queue"u8
+        : "  sl  local_address rem_address   st tx_queue rx_queue"u8);
+
+    private static bool IsOf6(Socket* socket) => socket->Family == SocketAddress.Inet6;
+
+    private static bool IsOf6(in ConnectionInformation connection)
+    {
+        Socket* socket = connection.Handle >= 0 ? SocketTable.Find(connection.Handle) : null;
+        return socket != null ? IsOf6(socket) : !SpecialAddress.IsIpv4(connection.Endpoints.LocalAddress);
+    }
+
+    private static void Row(TextBuffer* text, ulong place, in Endpoints endpoints, uint state, int sending,
+        int received, bool is6)
+    {
+        text->Add(place, 4);
+        text->Add(": "u8);
+        Address(text, endpoints.LocalAddress, endpoints.LocalPort, is6);
+        text->Add((byte)' ');
+        // A peer that there is not is the wildcard of the family.
+        uint remote = is6 && endpoints.RemoteAddress == 0 ? SpecialAddress.AnyOfBoth : endpoints.RemoteAddress;
+        Address(text, remote, endpoints.RemotePort, is6);
+        text->Add((byte)' ');
+        text->AddHex(state, 2, true);
+        text->Add((byte)' ');
+        text->AddHex((uint)sending, 8, true);
+        text->Add((byte)':');
+        text->AddHex((uint)received, 8, true);
+    }
+
+    /// <summary>As a little-endian machine prints the words of an address as they lie in memory.</summary>
+    private static void Address(TextBuffer* text, uint address, ushort port, bool is6)
+    {
+        if (is6)
+        {
+            Span<byte> bytes = stackalloc byte[SocketAddress.Length6];
+            SocketAddress.Write6(bytes, address);
+            for (int i = 0; i < bytes.Length; i += sizeof(uint))
+                text->AddHex(BinaryPrimitives.ReadUInt32LittleEndian(bytes.Slice(i)), 8, true);
+        }
+        else
+            text->AddHex(ProcNet.Reversed(address), 8, true);
+        text->Add((byte)':');
+        text->AddHex(port, 4, true);
+    }
+
+    private static uint StateOf(TcpState state) => state switch
+    {
+        TcpState.Established => Established,
+        TcpState.SynSent => 2,
+        TcpState.SynReceived => 3,
+        TcpState.FinWait1 => 4,
+        TcpState.FinWait2 => 5,
+        TcpState.TimeWait => 6,
+        TcpState.CloseWait => 8,
+        TcpState.LastAck => 9,
+        TcpState.Closing => 11,
+        _ => Close,
+    };
+}

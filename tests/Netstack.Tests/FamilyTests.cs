@@ -1,0 +1,210 @@
+using System;
+using Xunit;
+
+namespace Netstack.Tests;
+
+/// <summary>::1 and the wildcards of IPv6 beside IPv4: who overlaps whom, who hears what, and that none of it is reached from a link.</summary>
+public sealed unsafe class FamilyTests
+{
+    private const uint A = 0x0a000001, B = 0x0a000002, Loopback4 = 0x7f000001;
+    private const uint Any = SpecialAddress.Any, Any6 = SpecialAddress.Any6, Both = SpecialAddress.AnyOfBoth, Loopback6 = SpecialAddress.Loopback6;
+    private const ulong Now = 1_000_000_000;
+
+    [Theory]
+    [InlineData(Any, Any, true)]
+    [InlineData(Any, Any6, false)]
+    [InlineData(Any, Both, true)]
+    [InlineData(Any, A, true)]
+    [InlineData(Any, Loopback6, false)]
+    [InlineData(Any6, Any6, true)]
+    [InlineData(Any6, Both, true)]
+    [InlineData(Any6, A, false)]
+    [InlineData(Any6, Loopback6, true)]
+    [InlineData(Both, Both, true)]
+    [InlineData(Both, A, true)]
+    [InlineData(Both, Loopback6, true)]
+    [InlineData(A, Loopback4, false)]
+    [InlineData(A, Loopback6, false)]
+    [InlineData(Loopback6, Loopback6, true)]
+    public void A_port_is_taken_where_the_addresses_overlap(uint one, uint other, bool overlap)
+    {
+        foreach ((uint first, uint second) in new[] { (one, other), (other, one) })
+        {
+            using Host host = new(A);
+            Assert.True(host.Stack->Listen(first, 80, 4) >= 0);
+            Assert.Equal(overlap, host.Stack->IsPortTaken(second, 80, reuse: true));
+            Assert.Equal(overlap, host.Stack->Listen(second, 80, 4) == SocketError.AddressInUse);
+            Assert.True(host.Stack->OpenUdp(first, 53, Now) >= 0);
+            Assert.Equal(overlap, host.Stack->OpenUdp(second, 53, Now) == SocketError.AddressInUse);
+        }
+    }
+
+    [Theory]
+    [InlineData(Any, Loopback6, false)]
+    [InlineData(Any, A, true)]
+    [InlineData(Any6, Loopback6, true)]
+    [InlineData(Any6, Loopback4, false)]
+    [InlineData(Both, Loopback6, true)]
+    [InlineData(Both, Loopback4, true)]
+    [InlineData(Loopback6, Loopback6, true)]
+    [InlineData(Loopback6, Loopback4, false)]
+    [InlineData(Loopback4, Loopback6, false)]
+    public void A_socket_hears_what_is_sent_to_its_address(uint bound, uint to, bool heard)
+    {
+        using Host host = new(A);
+        int listener = host.Stack->Listen(bound, 80, 4);
+        int client = host.Stack->Connect(to, 80, Any, 0, Now);
+        int accepted = host.Stack->Accept(listener);
+        Assert.Equal(heard, accepted >= 0);
+        Assert.Equal(heard ? 0 : SocketError.Refused, host.Stack->TakeError(client));
+        if (heard)
+        {
+            Assert.Equal(0, host.Stack->GetEndpoints(accepted, out Endpoints endpoints));
+            Assert.Equal((to, to), (endpoints.LocalAddress, endpoints.RemoteAddress));
+            Assert.Equal(5, host.Stack->Send(client, "hello"u8, Now));
+            byte[] buffer = new byte[8];
+            Assert.Equal(5, host.Stack->Receive(accepted, buffer, Now));
+        }
+        int udp = host.Stack->OpenUdp(bound, 53, Now);
+        int sender = host.Stack->OpenUdp(Any, 0, Now);
+        Assert.Equal(3, host.Stack->SendTo(sender, "abc"u8, to, 53, Now));
+        Assert.Equal(heard ? 3 : SocketError.WouldBlock, host.Stack->PeekDatagram(udp, 0, default, out Endpoints of));
+        if (heard)
+            Assert.Equal((to, to), (of.LocalAddress, of.RemoteAddress));
+        Assert.Empty(host.Sent);
+    }
+
+    [Fact]
+    public void The_socket_of_the_address_is_before_that_of_the_wildcard()
+    {
+        using Host host = new(A);
+        int wide = host.Stack->Listen(Any6, 80, 4);
+        Assert.Equal(SocketError.AddressInUse, host.Stack->Listen(Loopback6, 80, 4));
+        int four = host.Stack->Listen(Any, 80, 4);
+        host.Stack->Connect(Loopback6, 80, Any6, 0, Now);
+        host.Stack->Connect(A, 80, Any, 0, Now);
+        Assert.True(host.Stack->Accept(wide) >= 0);
+        Assert.Equal(SocketError.WouldBlock, host.Stack->Accept(wide));
+        Assert.True(host.Stack->Accept(four) >= 0);
+    }
+
+    /// <summary>No other address of IPv6, and none of 0/8, has a route, whatever the router is.</summary>
+    [Theory]
+    [InlineData(SpecialAddress.Elsewhere6)]
+    [InlineData(Any6)]
+    [InlineData(Both)]
+    [InlineData(0x00ffffffu)]
+    public void Nothing_leaves_for_an_address_that_no_packet_has(uint address)
+    {
+        using Host host = new(A, change: c =>
+        {
+            c.Gateway = 0x0a0000fe;
+            return c;
+        });
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->Connect(address, 80, Any, 0, Now));
+        int udp = host.Stack->OpenUdp(Any, 0, Now);
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->SendTo(udp, "abc"u8, address, 53, Now));
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->ConnectDatagram(udp, address, 53));
+        Assert.Equal(SocketError.AddressNotAvailable, host.Stack->Listen(address is Any6 or Both ? SpecialAddress.Elsewhere6 : address, 80, 4));
+        Assert.Empty(host.Sent);
+    }
+
+    [Fact]
+    public void Nothing_goes_from_loopback_to_others_or_from_one_family_to_the_other()
+    {
+        using Host host = new(A);
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->Connect(B, 80, Loopback6, 0, Now));
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->Connect(Loopback6, 80, A, 0, Now));
+        Assert.Equal(SocketError.Invalid, host.Stack->Connect(B, 80, Loopback4, 0, Now));
+        int six = host.Stack->OpenUdp(Loopback6, 0, Now);
+        int four = host.Stack->OpenUdp(Loopback4, 0, Now);
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->SendTo(six, "abc"u8, B, 53, Now));
+        Assert.Equal(SocketError.NetworkUnreachable, host.Stack->ConnectDatagram(six, Loopback4, 53));
+        Assert.Equal(SocketError.Invalid, host.Stack->SendTo(four, "abc"u8, B, 53, Now));
+        Assert.Equal(SocketError.Invalid, host.Stack->SendTo(host.Stack->OpenUdp(Any, 0, Now), "abc"u8, Loopback4, 53, Now, B));
+        Assert.Empty(host.Sent);
+    }
+
+    private static byte[] Packet(uint source, uint destination, byte protocol, ReadOnlySpan<byte> rest)
+    {
+        byte[] frame = new byte[34 + rest.Length];
+        fixed (byte* at = frame)
+        {
+            Ethernet.Emit(at, 0x024500000000UL | A, 0x024500000000UL | B, Ethernet.TypeIpv4);
+            Ipv4.Emit(at + 14, source, destination, protocol, 20 + rest.Length);
+        }
+        rest.CopyTo(frame.AsSpan(34));
+        return frame;
+    }
+
+    [Theory]
+    [InlineData(Loopback6)]
+    [InlineData(Any6)]
+    [InlineData(Both)]
+    [InlineData(SpecialAddress.Elsewhere6)]
+    [InlineData(Loopback4)]
+    public void A_packet_from_a_link_reaches_nobody_at_these_addresses(uint destination)
+    {
+        using Host host = new(A);
+        int udp = host.Stack->OpenUdp(Both, 53, Now);
+        host.Stack->Listen(Both, 80, 4);
+        // Of UDP: ports 9 and 53, 8 bytes, no checksum. Of TCP: ports 9 and 80, a SYN.
+        host.Receive(Packet(B, destination, Ipv4.ProtocolUdp, [0, 9, 0, 53, 0, 8, 0, 0]), Now, FrameFlags.ChecksumValid);
+        byte[] syn = new byte[20];
+        (syn[1], syn[3], syn[12], syn[13]) = (9, 80, 0x50, (byte)TcpFlags.Syn);
+        host.Receive(Packet(B, destination, Ipv4.ProtocolTcp, syn), Now, FrameFlags.ChecksumValid);
+        Assert.Equal(SocketError.WouldBlock, host.Stack->NextDatagramLength(udp));
+        Assert.Empty(host.Sent);
+        Assert.Equal(2ul, host.Stack->Counters.Ipv4BadSource + host.Stack->Counters.Ipv4NotForUs);
+
+        // To an own address both arrive.
+        host.Receive(Packet(B, A, Ipv4.ProtocolUdp, [0, 9, 0, 53, 0, 8, 0, 0]), Now, FrameFlags.ChecksumValid);
+        host.Receive(Packet(B, A, Ipv4.ProtocolTcp, syn), Now, FrameFlags.ChecksumValid);
+        Assert.Equal(0, host.Stack->NextDatagramLength(udp));
+        Assert.NotEmpty(host.Sent);
+    }
+
+    /// <summary>An ICMP error that a link brings quotes a packet of ours; it must be one that could have left.</summary>
+    [Theory]
+    [InlineData(Loopback6)]
+    [InlineData(Loopback4)]
+    public void An_error_from_a_link_says_nothing_of_loopback(uint loopback)
+    {
+        using Host host = new(A);
+        int udp = host.Stack->OpenUdp(loopback, 9, Now);
+        Assert.Equal(0, host.Stack->ConnectDatagram(udp, loopback, 53));
+        host.Receive(PortUnreachable(loopback, loopback), Now);
+        Assert.Equal(0, host.Stack->TakeError(udp));
+
+        // Of a packet that did leave it is heard.
+        int away = host.Stack->OpenUdp(A, 9, Now);
+        Assert.Equal(0, host.Stack->ConnectDatagram(away, B, 53));
+        host.Receive(PortUnreachable(A, B), Now);
+        Assert.Equal(SocketError.Refused, host.Stack->TakeError(away));
+    }
+
+    private static byte[] PortUnreachable(uint source, uint destination)
+    {
+        byte[] quoted = Packet(source, destination, Ipv4.ProtocolUdp, [0, 9, 0, 53, 0, 8, 0, 0])[14..];
+        byte[] message = [Icmp.DestinationUnreachable, Icmp.CodePort, 0, 0, 0, 0, 0, 0, .. quoted];
+        fixed (byte* at = message)
+            *(ushort*)(at + 2) = (ushort)~Checksum.Sum(at, message.Length);
+        return Packet(B, A, Ipv4.ProtocolIcmp, message);
+    }
+
+    [Fact]
+    public void A_peer_gives_a_datagram_socket_its_address_until_it_is_forgotten()
+    {
+        using Host host = new(A);
+        int udp = host.Stack->OpenUdp(Both, 9, Now);
+        Assert.Equal(0, host.Stack->ConnectDatagram(udp, Loopback6, 53));
+        host.Stack->GetEndpoints(udp, out Endpoints endpoints);
+        Assert.Equal(Loopback6, endpoints.LocalAddress);
+        Assert.Equal(0, host.Stack->ConnectDatagram(udp, B, 53));
+        host.Stack->GetEndpoints(udp, out endpoints);
+        Assert.Equal((A, B), (endpoints.LocalAddress, endpoints.RemoteAddress));
+        Assert.Equal(0, host.Stack->ConnectDatagram(udp, 0, 0));
+        host.Stack->GetEndpoints(udp, out endpoints);
+        Assert.Equal((Both, 0u), (endpoints.LocalAddress, endpoints.RemoteAddress));
+    }
+}
