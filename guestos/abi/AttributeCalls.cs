@@ -114,6 +114,10 @@ internal static unsafe class AttributeCalls
         if (size > 0
             && (!UserRange.TryMake(value, size, out UserRange range) || !range.TryBegin(Access.Read, out content)))
             return Errno.EFAULT;
+        // SAFETY: the range was made readable, and nothing has slept since.
+        if (name.SequenceEqual(FileCapabilities.Name)
+            && !FileCapabilities.IsValid(new ReadOnlySpan<byte>(content, (int)size)))
+            return Errno.EINVAL;
         long error = ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;

@@ -1,7 +1,7 @@
 namespace Guestos;
 
 /// <summary>
-/// capget(2), capset(2): capabilities(7) follow from the user, who may give some up (<see cref="Capability"/>).
+/// capget(2), capset(2), and what prctl(2) does with capabilities(7) (<see cref="CapabilitySets"/>).
 /// </summary>
 public static unsafe class CapabilityCalls
 {
@@ -10,10 +10,11 @@ public static unsafe class CapabilityCalls
     private const uint CapabilityVersion2 = 0x20071026;
     private const uint CapabilityVersion3 = 0x20080522;
 
-    /// <summary>CAP_LAST_CAP.</summary>
-    internal const ulong LastCapability = 40;
-
-    private const ulong AllCapabilities = (1UL << (int)(LastCapability + 1)) - 1;
+    // PR_CAP_AMBIENT_…
+    private const ulong IsAmbient = 1;
+    private const ulong RaiseAmbient = 2;
+    private const ulong LowerAmbient = 3;
+    private const ulong ClearAmbient = 4;
 
     public struct CapabilityHeader
     {
@@ -27,9 +28,6 @@ public static unsafe class CapabilityCalls
         public uint Permitted;
         public uint Inheritable;
     }
-
-    /// <summary>What user 0 has: all. Others: none.</summary>
-    private static ulong CapabilitiesOf(uint user) => user == 0 ? AllCapabilities : 0;
 
     private static long ReadCapabilityHeader(UserPointer<CapabilityHeader> at, out CapabilityHeader header)
     {
@@ -49,20 +47,22 @@ public static unsafe class CapabilityCalls
         Thread* thread = header.Id == 0 ? Thread.Current : Threads.Find(header.Id);
         if (thread == null)
             return Errno.ESRCH;
-        ulong effective = CapabilitiesOf(thread->Process->EffectiveUserId);
-        ulong permitted = effective | CapabilitiesOf(thread->Process->SavedUserId)
-            | CapabilitiesOf(thread->Process->RealUserId);
-        effective &= ~thread->Process->Withheld;
-        permitted &= ~thread->Process->GivenUp;
-        if (!to.TryPut(new Capabilities { Effective = (uint)effective, Permitted = (uint)permitted }))
+        ref CapabilitySets sets = ref thread->Process->Capabilities;
+        if (!to.TryPut(Half(sets, 0)))
             return Errno.EFAULT;
-        var upper = new Capabilities { Effective = (uint)(effective >> 32), Permitted = (uint)(permitted >> 32) };
-        return header.Version == CapabilityVersion1 || to.At(1).TryPut(upper) ? 0 : Errno.EFAULT;
+        return header.Version == CapabilityVersion1 || to.At(1).TryPut(Half(sets, 32)) ? 0 : Errno.EFAULT;
     }
 
+    private static Capabilities Half(in CapabilitySets sets, int shift) => new()
+    {
+        Effective = (uint)(sets.Effective >> shift),
+        Permitted = (uint)(sets.Permitted >> shift),
+        Inheritable = (uint)(sets.Inheritable >> shift),
+    };
+
     /// <summary>
-    /// A process can set those that its user has, but for those that it gives up, and then no more than are permitted
-    /// still (EPERM).
+    /// EPERM: more than is permitted, or inheritable what was neither that nor permitted (CAP_SETPCAP: nor in the
+    /// bounding set).
     /// </summary>
     public static long Capset(UserPointer<CapabilityHeader> at, UserPointer<Capabilities> from)
     {
@@ -75,18 +75,87 @@ public static unsafe class CapabilityCalls
         if (!from.TryGet(out Capabilities lower)
             || header.Version != CapabilityVersion1 && !from.At(1).TryGet(out upper))
             return Errno.EFAULT;
-        ulong wanted = (lower.Effective | (ulong)upper.Effective << 32) & AllCapabilities;
-        ulong permitted = (lower.Permitted | (ulong)upper.Permitted << 32) & AllCapabilities;
-        ulong own = CapabilitiesOf(Process.Current->EffectiveUserId);
-        Process* process = Process.Current;
-        ulong withheld = own & ~wanted;
-        ulong givenUp = own & ~permitted;
-        bool isMore = ((wanted | permitted) & ~own) != 0 || (process->GivenUp & ~givenUp) != 0
-            || (givenUp & ~withheld) != 0;
-        if (isMore || (withheld & ~Capability.OneByOne) != 0 || (lower.Inheritable | upper.Inheritable) != 0)
+        ulong effective = Whole(lower.Effective, upper.Effective);
+        ulong permitted = Whole(lower.Permitted, upper.Permitted);
+        ulong inheritable = Whole(lower.Inheritable, upper.Inheritable);
+        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        ulong most = sets.Inheritable | sets.Permitted;
+        if (!sets.Has(Capability.SETPCAP) && (inheritable & ~most) != 0
+            || (inheritable & ~(sets.Inheritable | sets.Bounding)) != 0
+            || (permitted & ~sets.Permitted) != 0 || (effective & ~permitted) != 0)
             return Errno.EPERM;
-        process->Withheld = withheld;
-        process->GivenUp = givenUp;
+        sets.Effective = effective;
+        sets.Permitted = permitted;
+        sets.Inheritable = inheritable;
+        sets.Ambient &= permitted & inheritable;
         return 0;
+    }
+
+    private static ulong Whole(uint lower, uint upper) => (lower | (ulong)upper << 32) & CapabilitySets.All;
+
+    /// <summary>PR_SET_KEEPCAPS.</summary>
+    public static long SetKeep(ulong wanted)
+    {
+        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        if (wanted > 1)
+            return Errno.EINVAL;
+        if (sets.Is(CapabilitySets.KeepCapabilities << 1))
+            return Errno.EPERM;
+        sets.SecureBits &= ~CapabilitySets.KeepCapabilities;
+        if (wanted != 0)
+            sets.SecureBits |= CapabilitySets.KeepCapabilities;
+        return 0;
+    }
+
+    /// <summary>PR_CAPBSET_DROP.</summary>
+    public static long DropFromBound(ulong capability)
+    {
+        if (!Permissions.Has(Capability.SETPCAP))
+            return Errno.EPERM;
+        if (capability > CapabilitySets.Last)
+            return Errno.EINVAL;
+        Process.Current->Capabilities.Bounding &= ~(1UL << (int)capability);
+        return 0;
+    }
+
+    /// <summary>PR_SET_SECUREBITS: what is locked stays, and locks do (EPERM).</summary>
+    public static long SetSecureBits(ulong wanted)
+    {
+        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        uint locked = (sets.SecureBits & CapabilitySets.Locks) >> 1;
+        if ((locked & (sets.SecureBits ^ wanted)) != 0 || (sets.SecureBits & CapabilitySets.Locks & ~wanted) != 0
+            || (wanted & ~(ulong)(CapabilitySets.Flags | CapabilitySets.Locks)) != 0
+            || !Permissions.Has(Capability.SETPCAP))
+            return Errno.EPERM;
+        sets.SecureBits = (uint)wanted;
+        return 0;
+    }
+
+    /// <summary>PR_CAP_AMBIENT.</summary>
+    public static long ChangeAmbient(ulong operation, ulong capability, ulong c, ulong d)
+    {
+        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        bool clears = operation == ClearAmbient;
+        if (capability > (clears ? 0u : CapabilitySets.Last) || (c | d) != 0)
+            return Errno.EINVAL;
+        ulong bit = 1UL << (int)capability;
+        switch (operation)
+        {
+            case ClearAmbient:
+                sets.Ambient = 0;
+                return 0;
+            case IsAmbient:
+                return (sets.Ambient & bit) != 0 ? 1 : 0;
+            case RaiseAmbient:
+                if ((sets.Permitted & sets.Inheritable & bit) == 0 || sets.Is(CapabilitySets.NoAmbientRaise))
+                    return Errno.EPERM;
+                sets.Ambient |= bit;
+                return 0;
+            case LowerAmbient:
+                sets.Ambient &= ~bit;
+                return 0;
+            default:
+                return Errno.EINVAL;
+        }
     }
 }

@@ -166,6 +166,8 @@ public static unsafe partial class FileCalls
         long error = FileRights.Check(inode, wanted);
         if (error < 0)
             return error;
+        if (inode->Operations->MayOpen != null && !inode->Operations->MayOpen(inode))
+            return Errno.EACCES;
         return (flags & OpenFlags.NOATIME) != 0 && !FileRights.Owns(inode) ? Errno.EPERM : 0;
     }
 

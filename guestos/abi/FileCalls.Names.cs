@@ -102,7 +102,7 @@ public static unsafe partial class FileCalls
         var type = (InodeType)(mode & 0xf000);
         if (type == 0)
             type = InodeType.REG;
-        if (type is InodeType.CHR or InodeType.BLK && !FileRights.Has(Capability.MakeDevices))
+        if (type is InodeType.CHR or InodeType.BLK && !Permissions.Has(Capability.MKNOD))
             return Errno.EPERM;
         if (type is not (InodeType.REG or InodeType.CHR or InodeType.BLK or InodeType.FIFO
             or InodeType.SOCK))
@@ -156,7 +156,7 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         if (inode->Type == InodeType.DIR && FileRights.Check(inode, FileRights.Execute) == 0
-            && !FileRights.Has(Capability.ChangeRoot))
+            && !Permissions.Has(Capability.SYS_CHROOT))
         {
             Vfs.Release(inode);
             return Errno.EPERM;
@@ -212,7 +212,7 @@ public static unsafe partial class FileCalls
         byte* sourceText = stackalloc byte[shortText];
         typeText[0] = 0;
         sourceText[0] = 0;
-        if (!FileRights.IsSuperuser)
+        if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
         long error = type.IsNull ? 0 : type.CopyTo(typeText, shortText);
         if (error >= 0 && !source.IsNull)
@@ -311,7 +311,7 @@ public static unsafe partial class FileCalls
         const uint noFollow = 8;
         if (!CallFlags.TryMake(flags, force | detach | expire | noFollow, out CallFlags how))
             return Errno.EINVAL;
-        if (!FileRights.IsSuperuser)
+        if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
         long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow,
             out Inode* root);

@@ -84,13 +84,13 @@ public static unsafe partial class FileCalls
         Process* process = Process.Current;
         uint user = process->FileUserId;
         uint group = process->FileGroupId;
-        ulong withheld = process->Withheld;
+        ulong capabilities = process->Capabilities.Effective;
         if (!how.Has(effective))
         {
             // The way there is walked as the real user, too, with all that is permitted.
             process->FileUserId = process->RealUserId;
             process->FileGroupId = process->RealGroupId;
-            process->Withheld = process->GivenUp;
+            process->Capabilities.AskAs(process->RealUserId);
         }
 
         long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
@@ -104,7 +104,7 @@ public static unsafe partial class FileCalls
 
         process->FileUserId = user;
         process->FileGroupId = group;
-        process->Withheld = withheld;
+        process->Capabilities.Effective = capabilities;
         return error;
     }
 
@@ -199,7 +199,7 @@ public static unsafe partial class FileCalls
             error = Errno.EPERM;
         if (error < 0)
             return error;
-        if (!FileRights.IsMember(inode->GroupId))
+        if (!FileRights.MaySetGroupId(inode->GroupId))
             mode &= ~(ulong)FileRights.SetGroup;
         inode->Permissions = (ushort)(mode & 0xfff);
         inode->ChangeTime = Clock.Realtime;
@@ -237,9 +237,9 @@ public static unsafe partial class FileCalls
         long error = MayDescribe(inode);
         if (error < 0)
             return error;
-        bool mayUser = user == uint.MaxValue || FileRights.Has(Capability.ChangeOwner)
+        bool mayUser = user == uint.MaxValue || Permissions.Has(Capability.CHOWN)
             || FileRights.Owns(inode) && user == inode->UserId;
-        bool mayGroup = group == uint.MaxValue || FileRights.Has(Capability.ChangeOwner)
+        bool mayGroup = group == uint.MaxValue || Permissions.Has(Capability.CHOWN)
             || FileRights.Owns(inode) && (group == inode->GroupId || FileRights.IsMember(group));
         if (!mayUser || !mayGroup)
             return Errno.EPERM;
@@ -247,7 +247,7 @@ public static unsafe partial class FileCalls
             inode->UserId = user;
         if (group != uint.MaxValue)
             inode->GroupId = group;
-        FileRights.DropSetId(inode);
+        FileRights.OwnerChanged(inode);
         inode->ChangeTime = Clock.Realtime;
         Inotify.Report(inode, FileEvent.Attributes);
         return 0;

@@ -210,8 +210,7 @@ public static unsafe partial class FileCalls
         if (error < 0)
             return error;
         Directories.Touch(inode);
-        if (!FileRights.Has(Capability.KeepSetId))
-            FileRights.DropSetId(inode);
+        FileRights.ContentChanged(inode);
         Inotify.Report(inode, FileEvent.Modify);
         return 0;
     }

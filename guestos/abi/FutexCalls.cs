@@ -178,10 +178,7 @@ internal static unsafe class FutexCalls
         Thread* thread = (int)id == 0 ? Thread.Current : Threads.Find((int)id);
         if (thread == null)
             return Errno.ESRCH;
-        Process* self = Process.Current;
-        bool isShown = Permissions.MayControl(self, thread->Process)
-            && (self->EffectiveUserId == 0 || Permissions.ShowsItselfToItsUser(thread->Process));
-        if (!isShown)
+        if (!Permissions.MayTrace(Process.Current, thread->Process))
             return Errno.EPERM;
         return length.TryPut((ulong)sizeof(Futex.RobustHead)) && head.TryPut(thread->RobustList.Address)
             ? 0

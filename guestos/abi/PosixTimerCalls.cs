@@ -83,7 +83,7 @@ public static unsafe class PosixTimerCalls
         };
         if (clock is 4 or 5 or 6)
             return Errno.EOPNOTSUPP;
-        if (clock is 8 or 9 && !FileRights.IsSuperuser)
+        if (clock is 8 or 9 && !Permissions.Has(Capability.WAKE_ALARM))
             return Errno.EPERM;
         return clock is <= 11 and not 10 ? 0 : Errno.EINVAL;
     }

@@ -46,7 +46,7 @@ public static unsafe class PriorityCalls
                 continue;
             if (!Permissions.MaySchedule(self, thread->Process))
                 result = Errno.EPERM;
-            else if (nice < thread->NiceValue && self->EffectiveUserId != 0)
+            else if (nice < thread->NiceValue && !Permissions.Has(Capability.SYS_NICE))
                 result = Errno.EACCES;
             else
             {
@@ -155,7 +155,8 @@ public static unsafe class PriorityCalls
         Process* self = Process.Current;
         if (!isValid || which - 1 > PrioUser)
             return Errno.EINVAL;
-        if ((int)priority >> IoClassShift == IoRealTime && self->EffectiveUserId != 0)
+        if ((int)priority >> IoClassShift == IoRealTime && !Permissions.Has(Capability.SYS_NICE)
+            && !Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
         long result = Errno.ESRCH;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
@@ -238,7 +239,7 @@ public static unsafe class PriorityCalls
         {
             case (uint)SchedOther or (uint)SchedBatch or (uint)SchedIdle when wanted.Priority == 0:
                 if (!Permissions.MaySchedule(self, thread->Process)
-                    || wanted.Nice < thread->NiceValue && self->EffectiveUserId != 0)
+                    || wanted.Nice < thread->NiceValue && !Permissions.Has(Capability.SYS_NICE))
                     return Errno.EPERM;
                 thread->Policy = (byte)wanted.Policy;
                 thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Lowest, Nice.Highest);

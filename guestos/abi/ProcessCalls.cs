@@ -102,53 +102,71 @@ public static unsafe class ProcessCalls
 
     public static long Getppid() => Process.Current->ParentId;
 
-    /// <summary>
-    /// What a user may become who is not the superuser: one of those that he is already (setresuid(2)).
-    /// </summary>
-    private static bool MayBecome(uint wanted, uint real, uint effective, uint saved) =>
-        Process.Current->EffectiveUserId == 0
-        || wanted == uint.MaxValue
+    /// <summary>What a process may become without the capability: what it is already (setresuid(2)).</summary>
+    private static bool MayBecome(Capability capability, uint wanted, uint real, uint effective, uint saved) =>
+        wanted == uint.MaxValue
         || wanted == real
         || wanted == effective
-        || wanted == saved;
+        || wanted == saved
+        || Permissions.Has(capability);
 
     public static long Setuid(ulong id)
     {
-        Process* process = Process.Current;
         if ((uint)id == uint.MaxValue)
             return Errno.EINVAL;
-        return process->EffectiveUserId == 0 ? Setresuid(id, id, id) : Setresuid(uint.MaxValue, id, uint.MaxValue);
+        return Permissions.Has(Capability.SETUID)
+            ? Setresuid(id, id, id)
+            : Setresuid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setgid(ulong id)
     {
         if ((uint)id == uint.MaxValue)
             return Errno.EINVAL;
-        return Process.Current->EffectiveUserId == 0
+        return Permissions.Has(Capability.SETGID)
             ? Setresgid(id, id, id)
             : Setresgid(uint.MaxValue, id, uint.MaxValue);
     }
 
     public static long Setresuid(ulong real, ulong effective, ulong saved)
     {
+        const Capability needed = Capability.SETUID;
         Process* process = Process.Current;
         (uint r, uint e, uint s) = (process->RealUserId, process->EffectiveUserId, process->SavedUserId);
-        if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
+        if (!MayBecome(needed, (uint)real, r, e, s)
+            || !MayBecome(needed, (uint)effective, r, e, s)
+            || !MayBecome(needed, (uint)saved, r, e, s))
             return Errno.EPERM;
-        SetUnlessAll(ref process->RealUserId, real);
-        SetUnlessAll(ref process->EffectiveUserId, effective);
-        SetUnlessAll(ref process->SavedUserId, saved);
-        process->FileUserId = process->EffectiveUserId;
-        if (process->EffectiveUserId != e)
-            Permissions.IdentityChanged(process);
+        SetUnlessAll(ref r, real);
+        SetUnlessAll(ref e, effective);
+        SetUnlessAll(ref s, saved);
+        SetUser(process, r, e, s);
         return 0;
+    }
+
+    private static void SetUser(Process* process, uint real, uint effective, uint saved)
+    {
+        bool wasAny = process->RealUserId == 0 || process->EffectiveUserId == 0 || process->SavedUserId == 0;
+        bool wasEffective = process->EffectiveUserId == 0;
+        bool isOther = process->EffectiveUserId != effective || process->FileUserId != effective;
+        process->RealUserId = real;
+        process->EffectiveUserId = effective;
+        process->SavedUserId = saved;
+        process->FileUserId = effective;
+        bool isAny = real == 0 || effective == 0 || saved == 0;
+        process->Capabilities.ChangeUser(wasAny, isAny, wasEffective, effective == 0);
+        if (isOther)
+            Permissions.IdentityChanged(process);
     }
 
     public static long Setresgid(ulong real, ulong effective, ulong saved)
     {
+        const Capability needed = Capability.SETGID;
         Process* process = Process.Current;
         (uint r, uint e, uint s) = (process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
-        if (!MayBecome((uint)real, r, e, s) || !MayBecome((uint)effective, r, e, s) || !MayBecome((uint)saved, r, e, s))
+        if (!MayBecome(needed, (uint)real, r, e, s)
+            || !MayBecome(needed, (uint)effective, r, e, s)
+            || !MayBecome(needed, (uint)saved, r, e, s))
             return Errno.EPERM;
         SetUnlessAll(ref process->RealGroupId, real);
         SetUnlessAll(ref process->EffectiveGroupId, effective);
@@ -166,15 +184,15 @@ public static unsafe class ProcessCalls
     public static long Setreuid(ulong real, ulong effective)
     {
         Process* process = Process.Current;
-        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != process->RealUserId;
-        bool mayBeReal = process->EffectiveUserId == 0 || (uint)real == uint.MaxValue
-            || (uint)real == process->RealUserId || (uint)real == process->EffectiveUserId;
-        if (!mayBeReal)
+        (uint r, uint e, uint s) = (process->RealUserId, process->EffectiveUserId, process->SavedUserId);
+        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != r;
+        if (!MayBecome(Capability.SETUID, (uint)real, r, e, e)
+            || !MayBecome(Capability.SETUID, (uint)effective, r, e, s))
             return Errno.EPERM;
-        long error = Setresuid(real, effective, uint.MaxValue);
-        if (error == 0 && ((uint)real != uint.MaxValue || isOther))
-            process->SavedUserId = process->EffectiveUserId;
-        return error;
+        SetUnlessAll(ref r, real);
+        SetUnlessAll(ref e, effective);
+        SetUser(process, r, e, (uint)real != uint.MaxValue || isOther ? e : s);
+        return 0;
     }
 
     /// <summary>The same of groups.</summary>
@@ -182,8 +200,8 @@ public static unsafe class ProcessCalls
     {
         Process* process = Process.Current;
         bool isOther = (uint)effective != uint.MaxValue && (uint)effective != process->RealGroupId;
-        bool mayBeReal = process->EffectiveUserId == 0 || (uint)real == uint.MaxValue
-            || (uint)real == process->RealGroupId || (uint)real == process->EffectiveGroupId;
+        bool mayBeReal = MayBecome(Capability.SETGID, (uint)real, process->RealGroupId, process->EffectiveGroupId,
+            process->EffectiveGroupId);
         if (!mayBeReal)
             return Errno.EPERM;
         long error = Setresgid(real, effective, uint.MaxValue);
@@ -199,8 +217,11 @@ public static unsafe class ProcessCalls
         uint before = process->FileUserId;
         bool isOwn = (uint)id == process->RealUserId || (uint)id == process->EffectiveUserId
             || (uint)id == process->SavedUserId || (uint)id == before;
-        if ((uint)id != uint.MaxValue && (isOwn || process->EffectiveUserId == 0))
-            process->FileUserId = (uint)id;
+        if ((uint)id == uint.MaxValue || (uint)id == before || !isOwn && !Permissions.Has(Capability.SETUID))
+            return before;
+        process->FileUserId = (uint)id;
+        process->Capabilities.ChangeFileUser(before == 0, (uint)id == 0);
+        Permissions.IdentityChanged(process);
         return before;
     }
 
@@ -210,8 +231,10 @@ public static unsafe class ProcessCalls
         uint before = process->FileGroupId;
         bool isOwn = (uint)id == process->RealGroupId || (uint)id == process->EffectiveGroupId
             || (uint)id == process->SavedGroupId || (uint)id == before;
-        if ((uint)id != uint.MaxValue && (isOwn || process->EffectiveUserId == 0))
-            process->FileGroupId = (uint)id;
+        if ((uint)id == uint.MaxValue || (uint)id == before || !isOwn && !Permissions.Has(Capability.SETGID))
+            return before;
+        process->FileGroupId = (uint)id;
+        Permissions.IdentityChanged(process);
         return before;
     }
 
@@ -236,7 +259,7 @@ public static unsafe class ProcessCalls
     public static long Setgroups(ulong size, UserPointer<uint> from)
     {
         Process* process = Process.Current;
-        if (process->EffectiveUserId != 0)
+        if (!Permissions.Has(Capability.SETGID))
             return Errno.EPERM;
         if (size > SupplementaryGroups.Capacity)
             return Errno.EINVAL;
@@ -354,13 +377,13 @@ public static unsafe class ProcessCalls
     private const ulong GetChildSubreaper = 37;
     private const ulong GetKeepCapabilities = 7;
     private const ulong SetKeepCapabilities = 8;
-    private const ulong ReadCapabilityBound = 23;
+    private const ulong ReadBound = 23;
+    private const ulong DropFromBound = 24;
     private const ulong GetSecureBits = 27;
+    private const ulong SetSecureBits = 28;
+    private const ulong ChangeAmbient = 47;
     private const ulong SetNoNewPrivileges = 38;
     private const ulong GetNoNewPrivileges = 39;
-
-    /// <summary>SECBIT_KEEP_CAPS (linux/securebits.h).</summary>
-    private const long KeepCapabilitiesBit = 1 << 4;
 
     public static long Prctl(ulong option, ulong a, ulong b, ulong c, ulong d)
     {
@@ -396,14 +419,19 @@ public static unsafe class ProcessCalls
             case GetChildSubreaper:
                 return ((UserPointer<int>)a).Put(process->AdoptsOrphans ? 1 : 0);
             case GetKeepCapabilities:
-                return process->KeepsCapabilities ? 1 : 0;
-            case SetKeepCapabilities when a <= 1:
-                process->KeepsCapabilities = a != 0;
-                return 0;
-            case ReadCapabilityBound when a <= CapabilityCalls.LastCapability:
-                return 1;
+                return process->Capabilities.Is(CapabilitySets.KeepCapabilities) ? 1 : 0;
+            case SetKeepCapabilities:
+                return CapabilityCalls.SetKeep(a);
+            case ReadBound when a <= CapabilitySets.Last:
+                return (long)(process->Capabilities.Bounding >> (int)a & 1);
+            case DropFromBound:
+                return CapabilityCalls.DropFromBound(a);
             case GetSecureBits:
-                return process->KeepsCapabilities ? KeepCapabilitiesBit : 0;
+                return process->Capabilities.SecureBits;
+            case SetSecureBits:
+                return CapabilityCalls.SetSecureBits(a);
+            case ChangeAmbient:
+                return CapabilityCalls.ChangeAmbient(a, b, c, d);
             case SetNoNewPrivileges when a == 1 && b == 0 && c == 0 && d == 0:
                 process->NoNewPrivileges = true;
                 return 0;
@@ -431,7 +459,7 @@ public static unsafe class ProcessCalls
 
     public static long Sethostname(UserPointer<byte> name, ulong length)
     {
-        if (Process.Current->EffectiveUserId != 0)
+        if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
         if (length > HostName.MaximumLength)
             return Errno.EINVAL;
@@ -472,7 +500,8 @@ public static unsafe class ProcessCalls
         {
             if (limit.Soft > limit.Hard)
                 return Errno.EINVAL;
-            if (limit.Hard > before.Hard && self->EffectiveUserId != 0 || limit.Hard > ResourceLimits.MostOf(resource))
+            if (limit.Hard > before.Hard && !Permissions.Has(Capability.SYS_RESOURCE)
+                || limit.Hard > ResourceLimits.MostOf(resource))
                 return Errno.EPERM;
             ResourceLimits.Set(process, resource, limit.Soft, limit.Hard);
         }
@@ -553,6 +582,8 @@ public static unsafe class ProcessCalls
 
     public static long Reboot(ulong magic, ulong magic2, ulong command)
     {
+        if (!Permissions.Has(Capability.SYS_BOOT))
+            return Errno.EPERM;
         if ((uint)magic != RebootMagic || (uint)magic2 is not (672274793 or 85072278 or 369367448 or 537993216))
             return Errno.EINVAL;
         switch ((uint)command)

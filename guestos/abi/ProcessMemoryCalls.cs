@@ -11,13 +11,6 @@ public static unsafe class ProcessMemoryCalls
     private const ulong MaxVectors = 1024;
     private const int PieceSize = 4096;
 
-    private static bool MayLookInto(Process* target)
-    {
-        Process* self = Process.Current;
-        bool isOfUser = self->EffectiveUserId == target->RealUserId && self->EffectiveGroupId == target->RealGroupId;
-        return self->EffectiveUserId == 0 || isOfUser && Permissions.ShowsItselfToItsUser(target);
-    }
-
     public static long Read(ulong id, UserPointer<UserVector> local, ulong localCount, UserPointer<UserVector> remote,
         ulong remoteCount, ulong flags) => Transfer(id, local, localCount, remote, remoteCount, flags, false);
 
@@ -44,7 +37,7 @@ public static unsafe class ProcessMemoryCalls
         AddressSpace* space = target != null ? target->Space : null;
         if (space == null)
             return Errno.ESRCH;
-        if (!MayLookInto(target))
+        if (!Permissions.MayTrace(Process.Current, target))
             return Errno.EPERM;
         if (!AddressSpace.TryHold(space))
             return Errno.ESRCH;
@@ -117,7 +110,8 @@ public static unsafe class ProcessMemoryCalls
         Thread* right = Threads.Find((int)second);
         if (left == null || right == null)
             return Errno.ESRCH;
-        if (!MayLookInto(left->Process) || !MayLookInto(right->Process))
+        if (!Permissions.MayTrace(Process.Current, left->Process)
+            || !Permissions.MayTrace(Process.Current, right->Process))
             return Errno.EPERM;
         if ((uint)type > CompareUndo)
             return Errno.EINVAL;
@@ -150,7 +144,7 @@ public static unsafe class ProcessMemoryCalls
         Process* process = PidFile.ProcessOf(file);
         if (process == null || process->Space == null)
             return Errno.ESRCH;
-        if (!MayLookInto(process))
+        if (!Permissions.MayTrace(Process.Current, process))
             return Errno.EPERM;
         File* found = Descriptor.FileOf(process, target);
         if (found == null)

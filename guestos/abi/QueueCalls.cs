@@ -67,7 +67,8 @@ public static unsafe class QueueCalls
         MessageQueue* queue = MessageQueues.Find(id);
         if (queue == null)
             return Errno.EINVAL;
-        if (!queue->Common.IsOwned || wanted.MaxBytes > MessageQueues.MaxBytes && !FileRights.IsSuperuser)
+        if (!queue->Common.IsOwned
+            || wanted.MaxBytes > MessageQueues.MaxBytes && !Permissions.Has(Capability.SYS_RESOURCE))
             return Errno.EPERM;
         wanted.Permissions.ApplyTo(&queue->Common);
         MessageQueues.SetMaxBytes(queue, wanted.MaxBytes);

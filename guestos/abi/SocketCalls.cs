@@ -59,7 +59,7 @@ public static unsafe partial class SocketCalls
         return Errno.EOPNOTSUPP;
     }
 
-    /// <summary>Lower ones are the superuser's (ip(7)).</summary>
+    /// <summary>Lower ones are for CAP_NET_BIND_SERVICE (ip(7)).</summary>
     private const ushort FirstUnprivilegedPort = 1024;
 
     public static long Bind(ulong descriptor, UserPointer<byte> address, ulong length)
@@ -76,7 +76,7 @@ public static unsafe partial class SocketCalls
         ushort port = name.Port;
         if (socket->Bound || socket->Handle >= 0)
             return Errno.EINVAL;
-        if (port is > 0 and < FirstUnprivilegedPort && Process.Current->EffectiveUserId != 0)
+        if (port is > 0 and < FirstUnprivilegedPort && !Permissions.Has(Capability.NET_BIND_SERVICE))
             return Errno.EACCES;
         if (socket->Only6 && SpecialAddress.IsIpv4(local))
             return Errno.EINVAL;
@@ -222,7 +222,7 @@ public static unsafe partial class SocketCalls
             if (result < 0)
                 return result;
             int handle = Network.Stack->Connect(name.Address, name.Port, socket->LocalAddress, socket->LocalPort,
-                Clock.Monotonic, reserved: Process.Current->EffectiveUserId == 0, reuse: socket->ReuseAddress);
+                Clock.Monotonic, reserved: FileRights.IsSuperuser, reuse: socket->ReuseAddress);
             if (handle < 0)
                 return Sockets.ErrnoOf(handle);
             SocketTable.Attach(socket, handle);

@@ -125,6 +125,8 @@ public static unsafe class TimeCalls
     {
         if (clock != RealtimeClock || !ReadTime(from, out ulong time))
             return Errno.EINVAL;
+        if (!Permissions.Has(Capability.SYS_TIME))
+            return Errno.EPERM;
         Clock.SetRealtime(time);
         return 0;
     }
@@ -142,6 +144,8 @@ public static unsafe class TimeCalls
             return Errno.EFAULT;
         if (time.Seconds < 0 || (ulong)time.Nanoseconds >= 1_000_000)
             return Errno.EINVAL;
+        if (!Permissions.Has(Capability.SYS_TIME))
+            return Errno.EPERM;
         Clock.SetRealtime((ulong)time.Seconds * Second + (ulong)time.Nanoseconds * 1000);
         return 0;
     }

@@ -24,7 +24,7 @@ public static unsafe class TimerFileCalls
         if (!CallFlags.TryMake(flags, OpenFlags.NONBLOCK | OpenFlags.CLOEXEC, out CallFlags how)
             || (uint)clock is not (Realtime or Monotonic or BootTime or RealtimeAlarm or BootTimeAlarm))
             return Errno.EINVAL;
-        if ((uint)clock is RealtimeAlarm or BootTimeAlarm && !FileRights.IsSuperuser)
+        if ((uint)clock is RealtimeAlarm or BootTimeAlarm && !Permissions.Has(Capability.WAKE_ALARM))
             return Errno.EPERM;
         bool isRealtime = (uint)clock is Realtime or RealtimeAlarm;
         return Install(TimerFile.Create(isRealtime, (uint)flags), how);

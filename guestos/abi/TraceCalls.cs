@@ -170,10 +170,10 @@ internal static unsafe class TraceCalls
     // ---- memory ----
 
     /// <summary>
-    /// A tracee whose identity has changed since keeps its memory to itself, unless its tracer is the superuser.
+    /// A tracee whose identity has changed since keeps its memory to itself, unless its tracer has CAP_SYS_PTRACE.
     /// </summary>
     private static AddressSpace* SpaceOf(Thread* thread) =>
-        Process.Current->EffectiveUserId == 0 || !thread->Process->IsUndumpable ? thread->Process->Space : null;
+        Permissions.Has(Capability.SYS_PTRACE) || !thread->Process->IsUndumpable ? thread->Process->Space : null;
 
     private static long Peek(Thread* thread, ulong address, UserPointer<ulong> to)
     {

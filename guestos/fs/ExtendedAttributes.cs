@@ -16,7 +16,7 @@ public unsafe struct ExtendedAttribute
 
 /// <summary>
 /// Extended attributes (xattr(7)) of files in memory: user.* for regular files and directories, trusted.* for the
-/// superuser, security.* for everybody to read. Access control lists are not kept.
+/// superuser (CAP_SYS_ADMIN), security.* for everybody to read. Access control lists are not kept.
 /// </summary>
 public static unsafe class ExtendedAttributes
 {
@@ -40,7 +40,7 @@ public static unsafe class ExtendedAttributes
         bool user = name.StartsWith("user."u8);
         bool trusted = name.StartsWith("trusted."u8);
         bool security = name.StartsWith("security."u8);
-        if (trusted && !FileRights.IsSuperuser)
+        if (trusted && !Permissions.Has(Capability.SYS_ADMIN))
             return write ? Errno.EPERM : Errno.ENODATA;
         if (user)
         {
@@ -51,7 +51,8 @@ public static unsafe class ExtendedAttributes
                 return Errno.EPERM;
         }
 
-        if (security && write && !FileRights.IsSuperuser)
+        Capability writes = name.SequenceEqual(FileCapabilities.Name) ? Capability.SETFCAP : Capability.SYS_ADMIN;
+        if (security && write && !Permissions.Has(writes))
             return Errno.EPERM;
         uint needed = write ? FileRights.Write : FileRights.Read;
         long error = security ? 0 : FileRights.Check(inode, needed);
@@ -143,7 +144,7 @@ public static unsafe class ExtendedAttributes
         for (ExtendedAttribute* attribute = inode->Attributes; attribute != null; attribute = attribute->Next)
         {
             ReadOnlySpan<byte> name = Of(attribute);
-            if (name.StartsWith("trusted."u8) && !FileRights.IsSuperuser)
+            if (name.StartsWith("trusted."u8) && !Permissions.Has(Capability.SYS_ADMIN))
                 continue;
             if (length + name.Length < to.Length)
             {

@@ -1,8 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// Who may do what to a file: owner, group and others by its permission bits; the superuser everything but execute what
-/// nobody may (path_resolution(7), inode(7)). The kernel's own work before the first process is the superuser's.
+/// Who may do what to a file: owner, group and others by its permission bits; with CAP_DAC_OVERRIDE everything but
+/// execute what nobody may (path_resolution(7), inode(7), capabilities(7)).
 /// </summary>
 public static unsafe class FileRights
 {
@@ -13,53 +13,45 @@ public static unsafe class FileRights
     public const ushort SetUser = 0x800;
     public const ushort SetGroup = 0x400;
     public const ushort Sticky = 0x200;
-    private const ushort GroupExecutes = 0x8;
+    public const ushort GroupExecutes = 0x8;
     private const ushort SomebodyExecutes = 0x49;
 
-    public static bool IsSuperuser => Process.Current == null || Process.Current->FileUserId == 0;
-
-    /// <summary>The current process is the superuser's, and has not given this <see cref="Capability"/> up.</summary>
-    public static bool Has(ulong capability) =>
-        IsSuperuser && (Process.Current == null || (Process.Current->Withheld & capability) == 0);
+    /// <summary>CAP_SYS_ADMIN: what is kept for the superuser may be used.</summary>
+    public static bool IsSuperuser => Permissions.Has(Capability.SYS_ADMIN);
 
     /// <summary>What new files belong to.</summary>
     public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->FileUserId;
     public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->FileGroupId;
 
     /// <summary>0, or EACCES when the current process lacks one of the rights.</summary>
-    public static long Check(Inode* inode, uint wanted) => Check(inode, wanted, CurrentUser, CurrentGroup);
-
-    /// <summary>The same for another identity, with the current process's further groups (access(2)).</summary>
-    public static long Check(Inode* inode, uint wanted, uint user, uint group)
+    public static long Check(Inode* inode, uint wanted)
     {
         uint mode = inode->Permissions;
         bool isDirectory = inode->Type == InodeType.DIR;
         if ((wanted & Execute) != 0 && !isDirectory && Mounts.Has(inode->Volume, Mounts.NoExecute))
             return Errno.EACCES;
-        ulong withheld = ulong.MaxValue;
-        if (user == 0)
-            withheld = Process.Current != null ? Process.Current->Withheld : 0;
-        if ((withheld & Capability.OverrideRights) == 0)
+        if (Permissions.Has(Capability.DAC_OVERRIDE))
         {
             bool runs = isDirectory || (mode & SomebodyExecutes) != 0;
             return (wanted & Execute) != 0 && !runs ? Errno.EACCES : 0;
         }
 
         bool onlyLooks = isDirectory ? (wanted & Write) == 0 : wanted == Read;
-        if (onlyLooks && (withheld & Capability.ReadAndSearch) == 0)
+        if (onlyLooks && Permissions.Has(Capability.DAC_READ_SEARCH))
             return 0;
-        if (user == inode->UserId)
+        if (CurrentUser == inode->UserId)
             mode >>= 6;
-        else if (IsIn(inode->GroupId, group))
+        else if (IsMember(inode->GroupId))
             mode >>= 3;
         return (wanted & ~mode & 7) != 0 ? Errno.EACCES : 0;
     }
 
     /// <summary>Modes, owners and times are the owner's to set.</summary>
-    public static bool Owns(Inode* inode) => Has(Capability.ActAsOwner) || CurrentUser == inode->UserId;
+    public static bool Owns(Inode* inode) =>
+        CurrentUser == inode->UserId || Permissions.Has(Capability.FOWNER);
 
-    /// <summary>The current process belongs to the group, or keeps the set-id bits of any.</summary>
-    public static bool IsMember(uint group) => Has(Capability.KeepSetId) || IsIn(group, CurrentGroup);
+    /// <summary>The current process may have files of this group that bear the set-group-id bit.</summary>
+    public static bool MaySetGroupId(uint group) => IsMember(group) || Permissions.Has(Capability.FSETID);
 
     /// <summary>EPERM: in a sticky directory only its owner and the file's take names away.</summary>
     public static long CheckSticky(Inode* directory, Inode* inode) =>
@@ -76,15 +68,34 @@ public static unsafe class FileRights
         inode->GroupId = directory->GroupId;
         if (inode->Type == InodeType.DIR)
             inode->Permissions |= SetGroup;
-        else if ((inode->Permissions & GroupExecutes) != 0 && !IsMember(inode->GroupId))
+        else if ((inode->Permissions & GroupExecutes) != 0 && !MaySetGroupId(inode->GroupId))
             inode->Permissions &= unchecked((ushort)~SetGroup);
     }
 
     /// <summary>
-    /// Clears the set-user-id and set-group-id bits of a file whose content or owner changes: nobody has granted them
-    /// for what it is now (chown(2), write(2)).
+    /// A file's content is another now: nobody has granted its rights for what it is (write(2), truncate(2)). Who has
+    /// CAP_FSETID keeps the set-id bits.
     /// </summary>
-    public static void DropSetId(Inode* inode)
+    public static void ContentChanged(Inode* inode)
+    {
+        if (inode->Attributes != null)
+            ExtendedAttributes.Remove(inode, FileCapabilities.Name);
+        if (!Permissions.Has(Capability.FSETID))
+            DropSetId(inode);
+    }
+
+    /// <summary>
+    /// A file's owner or group is another now: its set-user-id and set-group-id bits and its capabilities go
+    /// (chown(2)).
+    /// </summary>
+    public static void OwnerChanged(Inode* inode)
+    {
+        if (inode->Attributes != null)
+            ExtendedAttributes.Remove(inode, FileCapabilities.Name);
+        DropSetId(inode);
+    }
+
+    private static void DropSetId(Inode* inode)
     {
         if (inode->Type == InodeType.DIR)
             return;
@@ -92,33 +103,10 @@ public static unsafe class FileRights
         inode->Permissions &= (ushort)~gone;
     }
 
-    /// <summary>
-    /// execve(2): the program's set-id bits make its owner, its group the process's effective ones; what it is then is
-    /// saved.
-    /// </summary>
-    public static void TakeIds(Process* process, Inode* program)
+    /// <summary>The current process belongs to the group.</summary>
+    public static bool IsMember(uint group)
     {
-        bool given = !process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid)
-            && Tracing.MayTakeIds(process);
-        if (given && (program->Permissions & SetUser) != 0)
-            process->EffectiveUserId = program->UserId;
-        if (given && (program->Permissions & SetGroup) != 0 && (program->Permissions & GroupExecutes) != 0)
-            process->EffectiveGroupId = program->GroupId;
-        process->SavedUserId = process->EffectiveUserId;
-        process->SavedGroupId = process->EffectiveGroupId;
-        process->FileUserId = process->EffectiveUserId;
-        process->FileGroupId = process->EffectiveGroupId;
-        process->IsUndumpable = false;
-        process->Withheld = 0;
-        process->GivenUp = 0;
-        process->KeepsCapabilities = false;
-        if (process->EffectiveUserId != process->RealUserId || process->EffectiveGroupId != process->RealGroupId)
-            Permissions.IdentityChanged(process);
-    }
-
-    private static bool IsIn(uint group, uint own)
-    {
-        if (group == own)
+        if (group == CurrentGroup)
             return true;
         Process* process = Process.Current;
         for (int i = 0; process != null && i < process->Groups.Count; i++)

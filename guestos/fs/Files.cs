@@ -46,7 +46,7 @@ public static unsafe class Files
     }
 
     private static int Limit =>
-        Process.Current == null || Process.Current->EffectiveUserId == 0 ? Capacity : Capacity - Reserve;
+        FileRights.IsSuperuser ? Capacity : Capacity - Reserve;
 
     public static File* Hold(File* file)
     {

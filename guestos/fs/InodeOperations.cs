@@ -71,6 +71,9 @@ public unsafe struct InodeOperations
     /// <summary>The current process may read a link and follow it (EACCES). Null: it may.</summary>
     public delegate*<Inode*, bool> MayFollow;
 
+    /// <summary>The current process may open a regular file (EACCES). Null: its permission bits say all.</summary>
+    public delegate*<Inode*, bool> MayOpen;
+
     /// <summary>
     /// The inode that a link stands for, with a reference; null when it stands for a path. Null: it stands for a path.
     /// </summary>

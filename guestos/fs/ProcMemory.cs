@@ -18,7 +18,7 @@ public static unsafe class ProcMemory
         AddressSpace* space = process != null ? process->Space : null;
         if (space == null)
             return 0;
-        if (process != Process.Current && !Tracing.MayTrace(Process.Current, process))
+        if (!Permissions.MayTrace(Process.Current, process))
             return Errno.EACCES;
         if (!AddressSpace.TryHold(space))
             return 0;

@@ -26,18 +26,18 @@ public static unsafe class ProcProcess
             case ProcNode.ProcessStatus or ProcNode.TaskStatus:
                 Status(thread, text);
                 break;
-            case ProcNode.ProcessSizes:
+            case ProcNode.ProcessSizes or ProcNode.TaskSizes:
                 Sizes(process, text);
                 break;
-            case ProcNode.ProcessCommandLine:
+            case ProcNode.ProcessCommandLine or ProcNode.TaskCommandLine:
                 if (space != null)
                     Copy(space, space->ArgumentsStart, space->ArgumentsEnd, text);
                 break;
-            case ProcNode.ProcessEnvironment:
+            case ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment:
                 if (space != null)
                     Copy(space, space->EnvironmentStart, space->EnvironmentEnd, text);
                 break;
-            case ProcNode.ProcessAuxiliary:
+            case ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary:
                 if (space != null)
                     Copy(space, space->AuxiliaryStart, space->AuxiliaryEnd, text);
                 break;
@@ -45,16 +45,16 @@ public static unsafe class ProcProcess
                 text->Add(thread->Name, Thread.NameLength);
                 text->Add((byte)'\n');
                 break;
-            case ProcNode.ProcessMaps:
+            case ProcNode.ProcessMaps or ProcNode.TaskMaps:
                 if (space == null || !AddressSpace.TryHold(space))
                     break;
                 Maps(space, text);
                 AddressSpace.LetGo(space);
                 break;
-            case ProcNode.ProcessMounts:
+            case ProcNode.ProcessMounts or ProcNode.TaskMounts:
                 MountList(text);
                 break;
-            case ProcNode.ProcessLimits:
+            case ProcNode.ProcessLimits or ProcNode.TaskLimits:
                 text->Add("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
                 for (ulong number = 0; ResourceLimits.TryMake(number, out Resource resource); number++)
                     LimitLine(text, process, resource);
@@ -240,9 +240,19 @@ public static unsafe class ProcProcess
         Entry(text, "\nPid:\t"u8, (ulong)thread->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
         Entry(text, "\nTracerPid:\t"u8, (ulong)Tracing.TracerIdOf(thread));
-        Four(text, "\nUid:"u8, process->RealUserId, process->EffectiveUserId, process->SavedUserId);
-        Four(text, "\nGid:"u8, process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
+        Field(text, "\nUid:"u8, process->RealUserId);
+        Field(text, process->EffectiveUserId, process->SavedUserId, process->FileUserId);
+        Field(text, "\nGid:"u8, process->RealGroupId);
+        Field(text, process->EffectiveGroupId, process->SavedGroupId, process->FileGroupId);
         Entry(text, "\nFDSize:\t"u8, FileContext.TableOf(process) != null ? FileContext.TableOf(process)->Size : 0);
+        text->Add("\nGroups:\t"u8);
+        for (int i = 0; i < process->Groups.Count; i++)
+        {
+            if (i > 0)
+                text->Add((byte)' ');
+            text->Add(process->Groups.At(i));
+        }
+        text->Add((byte)' ');
         if (space != null)
         {
             Size(text, "\nVmPeak:\t"u8, VirtualPages(space));
@@ -255,6 +265,12 @@ public static unsafe class ProcProcess
         Mask(text, "\nSigPnd:\t"u8, thread->Pending.Set);
         Mask(text, "\nShdPnd:\t"u8, process->Pending.Set);
         Mask(text, "\nSigBlk:\t"u8, thread->BlockedSignals);
+        Mask(text, "\nCapInh:\t"u8, process->Capabilities.Inheritable);
+        Mask(text, "\nCapPrm:\t"u8, process->Capabilities.Permitted);
+        Mask(text, "\nCapEff:\t"u8, process->Capabilities.Effective);
+        Mask(text, "\nCapBnd:\t"u8, process->Capabilities.Bounding);
+        Mask(text, "\nCapAmb:\t"u8, process->Capabilities.Ambient);
+        Entry(text, "\nNoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
         Entry(text, "\nvoluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
         Entry(text, "\nnonvoluntary_ctxt_switches:\t"u8, process->InvoluntarySwitches);
         text->Add((byte)'\n');
@@ -279,14 +295,18 @@ public static unsafe class ProcProcess
         text->AddHex(value, 16);
     }
 
-    private static void Four(TextBuffer* text, ReadOnlySpan<byte> name, uint real, uint effective, uint saved)
+    private static void Field(TextBuffer* text, ReadOnlySpan<byte> name, uint id)
     {
         text->Add(name);
-        for (int i = 0; i < 4; i++)
-        {
-            text->Add((byte)'\t');
-            text->Add(i switch { 0 => real, 2 => saved, _ => effective });
-        }
+        text->Add((byte)'\t');
+        text->Add(id);
+    }
+
+    private static void Field(TextBuffer* text, uint effective, uint saved, uint ofFiles)
+    {
+        Field(text, default, effective);
+        Field(text, default, saved);
+        Field(text, default, ofFiles);
     }
 
     private static void Sizes(Process* process, TextBuffer* text)

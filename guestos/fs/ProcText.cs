@@ -216,6 +216,10 @@ public static unsafe class ProcText
             case ProcNode.CorePattern:
                 Line(text, "core"u8);
                 break;
+            case ProcNode.LastCapability:
+                text->Add((ulong)CapabilitySets.Last);
+                text->Add((byte)'\n');
+                break;
             case ProcNode.MaxPipe:
                 text->Add(Pipe.MaxCapacity);
                 text->Add((byte)'\n');

@@ -54,6 +54,7 @@ public enum ProcNode
     SysFiles,
     Tainted,
     CorePattern,
+    LastCapability,
     MaxMessage,
     MaxQueueBytes,
     MaxQueues,
@@ -106,6 +107,16 @@ public enum ProcNode
     TaskStatus,
     TaskName,
     TaskMemory,
+    TaskSizes,
+    TaskCommandLine,
+    TaskEnvironment,
+    TaskMaps,
+    TaskMounts,
+    TaskLimits,
+    TaskAuxiliary,
+    TaskExecutable,
+    TaskDirectory,
+    TaskRoot,
     Count,
 }
 
@@ -137,6 +148,7 @@ public static unsafe class ProcTree
             ParentOf = &ParentOf,
             NextEntry = &NextEntry,
             MayFollow = &MayFollow,
+            MayOpen = &MayOpen,
             Jump = &Jump,
             LinkText = &LinkText,
             PathInside = &PathInside,
@@ -158,9 +170,9 @@ public static unsafe class ProcTree
         ProcNode.LoadAverage => "loadavg"u8,
         ProcNode.ProcessorInformation => "cpuinfo"u8,
         ProcNode.Version or ProcNode.KernelVersion => "version"u8,
-        ProcNode.Mounts or ProcNode.ProcessMounts => "mounts"u8,
+        ProcNode.Mounts or ProcNode.ProcessMounts or ProcNode.TaskMounts => "mounts"u8,
         ProcNode.FileSystems => "filesystems"u8,
-        ProcNode.CommandLine or ProcNode.ProcessCommandLine => "cmdline"u8,
+        ProcNode.CommandLine or ProcNode.ProcessCommandLine or ProcNode.TaskCommandLine => "cmdline"u8,
         ProcNode.Interrupts => "interrupts"u8,
         ProcNode.Net or ProcNode.SysNet => "net"u8,
         ProcNode.Sys => "sys"u8,
@@ -194,6 +206,7 @@ public static unsafe class ProcTree
         ProcNode.SysFiles => "fs"u8,
         ProcNode.Tainted => "tainted"u8,
         ProcNode.CorePattern => "core_pattern"u8,
+        ProcNode.LastCapability => "cap_last_cap"u8,
         ProcNode.MaxMessage => "msgmax"u8,
         ProcNode.MaxQueueBytes => "msgmnb"u8,
         ProcNode.MaxQueues => "msgmni"u8,
@@ -217,16 +230,16 @@ public static unsafe class ProcTree
         ProcNode.IpcMessages => "msg"u8,
         ProcNode.IpcMemory => "shm"u8,
         ProcNode.ProcessStatus or ProcNode.TaskStatus => "status"u8,
-        ProcNode.ProcessSizes => "statm"u8,
-        ProcNode.ProcessEnvironment => "environ"u8,
+        ProcNode.ProcessSizes or ProcNode.TaskSizes => "statm"u8,
+        ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment => "environ"u8,
         ProcNode.ProcessName or ProcNode.TaskName => "comm"u8,
-        ProcNode.ProcessMaps => "maps"u8,
-        ProcNode.ProcessLimits => "limits"u8,
-        ProcNode.ProcessAuxiliary => "auxv"u8,
+        ProcNode.ProcessMaps or ProcNode.TaskMaps => "maps"u8,
+        ProcNode.ProcessLimits or ProcNode.TaskLimits => "limits"u8,
+        ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary => "auxv"u8,
         ProcNode.ProcessMemory or ProcNode.TaskMemory => "mem"u8,
-        ProcNode.ProcessExecutable => "exe"u8,
-        ProcNode.ProcessDirectory => "cwd"u8,
-        ProcNode.ProcessRoot => "root"u8,
+        ProcNode.ProcessExecutable or ProcNode.TaskExecutable => "exe"u8,
+        ProcNode.ProcessDirectory or ProcNode.TaskDirectory => "cwd"u8,
+        ProcNode.ProcessRoot or ProcNode.TaskRoot => "root"u8,
         ProcNode.ProcessFiles => "fd"u8,
         ProcNode.ProcessFileInformation => "fdinfo"u8,
         ProcNode.ProcessTasks => "task"u8,
@@ -266,6 +279,7 @@ public static unsafe class ProcTree
             or ProcNode.Task => InodeType.DIR,
         ProcNode.Self or ProcNode.ThreadSelf or ProcNode.Mounts or ProcNode.ProcessExecutable
             or ProcNode.ProcessDirectory or ProcNode.ProcessRoot or ProcNode.Descriptor
+            or ProcNode.TaskExecutable or ProcNode.TaskDirectory or ProcNode.TaskRoot
             => InodeType.LNK,
         _ => InodeType.REG,
     };
@@ -403,8 +417,19 @@ public static unsafe class ProcTree
         return made != null ? made : Vfs.Hold(Root);
     }
 
-    /// <summary>What a process has open, runs and stands in is its own and the superuser's to see (proc(5)).</summary>
-    private static bool MayFollow(Inode* link) => link->ProcProcess == 0 || FileRights.Owns(link);
+    /// <summary>What a process has open, runs and stands in is for whoever may trace it to see (proc(5)).</summary>
+    private static bool MayFollow(Inode* link)
+    {
+        Process* owner = ProcessTable.Find(link->ProcProcess);
+        Process* self = Process.Current;
+        return owner == null || self == null || Permissions.MayTrace(self, owner);
+    }
+
+    /// <summary>Where its memory is, likewise, whatever the permission bits say.</summary>
+    private static bool MayOpen(Inode* file) =>
+        (ProcNode)file->ProcNode is not (ProcNode.ProcessMaps or ProcNode.TaskMaps or ProcNode.ProcessEnvironment
+            or ProcNode.TaskEnvironment or ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary)
+        || MayFollow(file);
 
     /// <summary>
     /// Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.
@@ -540,9 +565,10 @@ public static unsafe class ProcTree
             return null;
         switch ((ProcNode)link->ProcNode)
         {
-            case ProcNode.ProcessExecutable: return process->Space != null ? (Inode*)process->Space->Executable : null;
-            case ProcNode.ProcessDirectory: return FileContext.WorkingDirectoryOf(process);
-            case ProcNode.ProcessRoot:
+            case ProcNode.ProcessExecutable or ProcNode.TaskExecutable:
+                return process->Space != null ? (Inode*)process->Space->Executable : null;
+            case ProcNode.ProcessDirectory or ProcNode.TaskDirectory: return FileContext.WorkingDirectoryOf(process);
+            case ProcNode.ProcessRoot or ProcNode.TaskRoot:
                 Inode* root = FileContext.RootDirectoryOf(process);
                 return root != null ? root : Vfs.Root;
             case ProcNode.Descriptor:
@@ -565,12 +591,9 @@ public static unsafe class ProcTree
         Process* owner = process != 0 ? ProcessTable.Find(process) : null;
         if (owner == null)
             return inode;
-        bool isShown = Permissions.ShowsItselfToItsUser(owner);
-        bool isItsUsers = isShown || node == ProcNode.Process;
+        bool isItsUsers = Permissions.ShowsItselfToItsUser(owner) || node == ProcNode.Process;
         inode->UserId = isItsUsers ? owner->EffectiveUserId : 0;
         inode->GroupId = isItsUsers ? owner->EffectiveGroupId : 0;
-        if (!isShown && node == ProcNode.ProcessMaps)
-            inode->Permissions = OwnerReads;
         return inode;
     }
 
@@ -579,7 +602,8 @@ public static unsafe class ProcTree
     private static uint PermissionsOf(ProcNode node) => TypeOf(node) switch
     {
         _ when node is ProcNode.ProcessFiles or ProcNode.ProcessFileInformation => 0x140,   // 0500
-        _ when node is ProcNode.ProcessEnvironment or ProcNode.DescriptorInformation => OwnerReads,
+        _ when node is ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment or ProcNode.DescriptorInformation
+            => OwnerReads,
         InodeType.DIR => 0x16d,   // 0555
         InodeType.LNK => 0x1ff,
         _ => IsWritable(node) ? 0x1a4u : 0x124u,

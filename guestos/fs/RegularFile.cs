@@ -83,8 +83,7 @@ public static unsafe class RegularFile
         if (count > 0)
         {
             Directories.Touch(file->Inode);
-            if (!FileRights.Has(Capability.KeepSetId))
-                FileRights.DropSetId(file->Inode);
+            FileRights.ContentChanged(file->Inode);
         }
 
         return count;

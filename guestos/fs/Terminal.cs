@@ -425,7 +425,7 @@ public unsafe struct Terminal
             case SetControlling:
                 if (terminal->Session == process->SessionId && terminal->Session == process->Id)
                     return 0;
-                bool steals = argument == 1 && FileRights.IsSuperuser;
+                bool steals = argument == 1 && Permissions.Has(Capability.SYS_ADMIN);
                 if (process->SessionId != process->Id || OfSession(process->SessionId) != null
                     || terminal->Session != 0 && !steals)
                     return Errno.EPERM;

@@ -73,7 +73,7 @@ internal unsafe ref struct NetlinkAnswer
                 Fail(type, asked, Errno.ENODEV);
                 return;
             default:
-                Fail(type, asked, FileRights.IsSuperuser ? Errno.EOPNOTSUPP : Errno.EPERM);
+                Fail(type, asked, Permissions.Has(Capability.NET_ADMIN) ? Errno.EOPNOTSUPP : Errno.EPERM);
                 return;
         }
 

@@ -24,7 +24,7 @@ public static unsafe class OutOfMemory
     public static bool MayUseReserve()
     {
         Process* process = Process.Current;
-        return process == null || process->EffectiveUserId == 0 || process->Id == 1
+        return process == null || Permissions.Has(Capability.SYS_ADMIN) || process->Id == 1
             || process->Exiting || process->KilledForMemory;
     }
 
@@ -56,7 +56,7 @@ public static unsafe class OutOfMemory
         {
             if (process->Space == null || process->Exiting || process->KilledForMemory || process->Id == 1)
                 continue;
-            if (process->EffectiveUserId != 0)
+            if (!process->Capabilities.Has(Capability.SYS_ADMIN))
                 ordinary = Larger(ordinary, process);
             else
                 privileged = Larger(privileged, process);

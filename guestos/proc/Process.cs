@@ -84,21 +84,14 @@ public unsafe struct Process
     /// <summary>personality(2): kept and shown.</summary>
     public uint Personality;
 
-    /// <summary>
-    /// What of capabilities(7), as bits, its user would have and capset(2) has taken: those that are not effective, and
-    /// of them those that are not permitted any more either. Until the next execve(2).
-    /// </summary>
-    public ulong Withheld;
-    public ulong GivenUp;
+    public CapabilitySets Capabilities;
+
+    /// <summary>Its program has rights that who started it has not (AT_SECURE of getauxval(3)).</summary>
+    public bool RunsSecurely;
 
     /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
     public bool IsUndumpable;
     public bool NoNewPrivileges;
-
-    /// <summary>
-    /// PR_SET_KEEPCAPS (prctl(2)), until a program is run. It is remembered only: capabilities follow from the user.
-    /// </summary>
-    public bool KeepsCapabilities;
 
     /// <summary>PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children.</summary>
     public bool AdoptsOrphans;

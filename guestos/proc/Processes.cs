@@ -69,7 +69,8 @@ public static unsafe partial class Processes
             return Errno.EPERM;
         Process* parent = Process.Current;
         ulong most = ResourceLimits.Of(parent, Resource.Processes);
-        if (parent->RealUserId != 0 && (ulong)ProcessTable.CountOf(parent->RealUserId) >= most)
+        if (parent->RealUserId != 0 && (ulong)ProcessTable.CountOf(parent->RealUserId) >= most
+            && !Permissions.Has(Capability.SYS_RESOURCE) && !Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EAGAIN;
         return request.Has(CloneThread) ? AddThread(request) : CloneProcess(request);
     }
@@ -196,15 +197,14 @@ public static unsafe partial class Processes
         child->RealGroupId = parent->RealGroupId;
         child->EffectiveGroupId = parent->EffectiveGroupId;
         child->SavedGroupId = parent->SavedGroupId;
-        child->Withheld = parent->Withheld;
-        child->GivenUp = parent->GivenUp;
+        child->Capabilities = parent->Capabilities;
+        child->RunsSecurely = parent->RunsSecurely;
         child->FileUserId = parent->FileUserId;
         child->FileGroupId = parent->FileGroupId;
         child->Groups = parent->Groups;
         child->IsUndumpable = parent->IsUndumpable;
         child->Personality = parent->Personality;
         child->NoNewPrivileges = parent->NoNewPrivileges;
-        child->KeepsCapabilities = parent->KeepsCapabilities;
         child->Limits = parent->Limits;
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
         Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);
@@ -509,6 +509,7 @@ public static unsafe partial class Processes
         process->SessionId = process->Id;
         process->ProcessGroupId = process->Id;
         process->Umask = 0x12;      // 022
+        process->Capabilities = CapabilitySets.OfFirst;
         ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();
         process->Space = AddressSpace.Create();

@@ -79,13 +79,13 @@ public unsafe struct ResourceLimits
 
     /// <summary>
     /// mlock(2): 0 when the current process may lock so many pages more, EPERM when it may lock none at all, <paramref
-    /// name="error"/> beyond RLIMIT_MEMLOCK. The superuser may lock everything.
+    /// name="error"/> beyond RLIMIT_MEMLOCK. CAP_IPC_LOCK may lock everything.
     /// </summary>
     public static long MayLock(ulong locked, ulong pages, long error)
     {
         Process* process = Process.Current;
         ulong limit = Of(process, Resource.LockedMemory);
-        if (process->EffectiveUserId == 0)
+        if (Permissions.Has(Capability.IPC_LOCK))
             return 0;
         if (limit == 0)
             return Errno.EPERM;

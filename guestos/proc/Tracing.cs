@@ -70,7 +70,7 @@ public static unsafe class Tracing
         Thread* tracer = Thread.Current;
         Process* process = thread->Process;
         if (process == tracer->Process || process->Exiting || thread->State == ThreadState.Ended
-            || thread->Trace.Tracer != null || !MayTrace(tracer->Process, process))
+            || thread->Trace.Tracer != null || !Permissions.MayTrace(tracer->Process, process))
             return Errno.EPERM;
         Link(thread, tracer, seize, options);
         bool isStopped = thread->State == ThreadState.Stopped;
@@ -85,20 +85,13 @@ public static unsafe class Tracing
     }
 
     /// <summary>
-    /// ptrace(2), "Ptrace access mode checking": the superuser, or all identities of the other are the caller's, and it
-    /// shows itself.
+    /// A program that gives more rights away does so only when nobody looks into it who may not have them anyway.
     /// </summary>
-    public static bool MayTrace(Process* caller, Process* target) =>
-        caller->EffectiveUserId == 0
-        || Permissions.MayControl(caller, target) && Permissions.ShowsItselfToItsUser(target);
-
-    /// <summary>
-    /// A program that gives other identities away does so only when nobody looks into it who may not have them anyway.
-    /// </summary>
-    public static bool MayTakeIds(Process* process)
+    public static bool MayGainRights(Process* process)
     {
         for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
-            if (thread->Trace.Tracer != null && thread->Trace.Tracer->Process->EffectiveUserId != 0)
+            if (thread->Trace.Tracer != null
+                && !thread->Trace.Tracer->Process->Capabilities.Has(Capability.SYS_PTRACE))
                 return false;
         return true;
     }

@@ -40,6 +40,7 @@ internal static unsafe class Guest
         process->FirstThread->Process = process;
         process->FirstThread->Id = process->Id;
         process->ThreadCount = 1;
+        process->Capabilities = CapabilitySets.OfFirst;
         process->Files.Table = FileTable.Create();
         process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
         Process.Current = process;

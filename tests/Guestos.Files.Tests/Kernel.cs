@@ -111,8 +111,8 @@ namespace Guestos
         public uint Umask;
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
-        public bool NoNewPrivileges, IsUndumpable, KeepsCapabilities;
-        public ulong Withheld, GivenUp;
+        public bool NoNewPrivileges, IsUndumpable;
+        public CapabilitySets Capabilities;
         public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId, FileUserId, FileGroupId;
         public PendingSignals Pending;
     }
@@ -120,8 +120,6 @@ namespace Guestos
     public static unsafe class Tracing
     {
         public static int TracerIdOf(Thread* thread) => 0;
-        public static bool MayTrace(Process* caller, Process* target) => true;
-        public static bool MayTakeIds(Process* process) => true;
     }
 
     public static unsafe class ProcessTable

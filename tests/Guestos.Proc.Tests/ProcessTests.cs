@@ -342,11 +342,11 @@ public sealed unsafe class ProcessTests
     {
         Simulation.Run(() =>
         {
-            Process.Current->EffectiveUserId = 0;
             List<nint> made = [];
             int child = Simulation.Fork(() =>
             {
                 Process.Current->EffectiveUserId = 1000;
+                Process.Current->Capabilities.Effective = 0;
                 while (ProcessTable.Create() is var process && process != null)
                     made.Add((nint)process);
                 Assert.Equal(ProcessTable.Capacity - ProcessTable.Reserve, ProcessTable.Count);
@@ -368,6 +368,7 @@ public sealed unsafe class ProcessTests
             int child = Simulation.Fork(() =>
             {
                 Process.Current->RealUserId = 1000;
+                Process.Current->Capabilities.Effective = 0;
                 ResourceLimits.Set(Process.Current, Resource.Processes, 3, 3);
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
@@ -417,7 +418,7 @@ public sealed unsafe class ProcessTests
             int child = Simulation.Fork(() =>
             {
                 Process* self = Process.Current;
-                self->EffectiveUserId = 1000;
+                self->Capabilities.Effective = 0;
                 const ulong at = UserMemory.Words;
                 long Set(ulong soft, ulong hard)
                 {
@@ -429,7 +430,7 @@ public sealed unsafe class ProcessTests
                 Assert.Equal(Errno.EINVAL, Set(201, 200));
                 Assert.Equal(0, Set(200, 200));
                 Assert.Equal(Errno.EINVAL, ProcessCalls.Prlimit64(0, 16, 0, at));
-                self->EffectiveUserId = 0;
+                self->Capabilities.Effective = self->Capabilities.Permitted;
                 Assert.Equal(0, Set(100, 300));
                 Assert.Equal(Errno.EPERM, Set(100, ResourceLimits.MaxOpenFiles + 1));
             });
@@ -453,7 +454,7 @@ public sealed unsafe class ProcessTests
                 Assert.True(ResourceLimits.AllowsPages(space, 2, true));
                 Assert.False(ResourceLimits.AllowsPages(space, 3, true));
                 Assert.True(ResourceLimits.AllowsPages(space, 3, false));
-                self->EffectiveUserId = 1000;
+                self->Capabilities.Effective = 0;
                 ResourceLimits.Set(self, Resource.LockedMemory, 5 * 4096, 5 * 4096);
                 Assert.Equal(0, ResourceLimits.MayLock(2, 3, Errno.ENOMEM));
                 Assert.Equal(Errno.EAGAIN, ResourceLimits.MayLock(2, 4, Errno.EAGAIN));
@@ -464,7 +465,7 @@ public sealed unsafe class ProcessTests
                 Assert.False(ResourceLimits.MayGrowStack(space, 4096, 6, true));
                 ResourceLimits.Set(self, Resource.LockedMemory, 0, 0);
                 Assert.Equal(Errno.EPERM, ResourceLimits.MayLock(0, 1, Errno.ENOMEM));
-                self->EffectiveUserId = 0;
+                self->Capabilities.Effective = self->Capabilities.Permitted;
                 Assert.Equal(0, ResourceLimits.MayLock(1 << 30, 1, Errno.ENOMEM));
                 Signals.Send(self, Signal.None);
                 Thread.Current->BlockedSignals = Signal.FileSize.Bit;
@@ -480,7 +481,7 @@ public sealed unsafe class ProcessTests
     /// <summary>kill(2), prlimit(2), setpriority(2) and proc(5), written down a second time.</summary>
     [Fact]
     public void Who_may_what_to_whom() =>
-        Gen.Select(Gen.UInt[0, 2].Array[6], Gen.UInt[0, 2].Array[6], Gen.Bool).Sample((mine, others, undumpable) =>
+        Gen.Select(Gen.UInt[0, 2].Array[6], Gen.UInt[0, 2].Array[6], Gen.Bool, Gen.Int[0, 11], Gen.ULong[0, 3].Array[2]).Sample((mine, others, undumpable, which, permitted) =>
         {
             static Process Of(uint[] ids) => new()
             {
@@ -488,13 +489,21 @@ public sealed unsafe class ProcessTests
             };
             Process caller = Of(mine), target = Of(others);
             target.IsUndumpable = undumpable;
-            bool isRoot = mine[1] == 0;
-            Assert.Equal(isRoot || new[] { mine[0], mine[1] }.Intersect([others[0], others[2]]).Any(), Permissions.MaySignal(&caller, &target));
+            Capability[] needed = [Capability.KILL, Capability.SYS_RESOURCE, Capability.SYS_NICE, Capability.SYS_PTRACE];
+            Capability? has = which < 4 ? needed[which] : null;
+            if (has != null)
+                caller.Capabilities.Effective = CapabilitySets.BitOf(has.Value);
+            caller.Capabilities.Permitted = permitted[0];
+            target.Capabilities.Permitted = permitted[1];
+            Assert.Equal(has == Capability.KILL || new[] { mine[0], mine[1] }.Intersect([others[0], others[2]]).Any(), Permissions.MaySignal(&caller, &target));
             bool same = others[..3].All(id => id == mine[0]) && others[3..].All(id => id == mine[3]);
-            Assert.Equal(isRoot || same, Permissions.MayControl(&caller, &target));
-            Assert.Equal(isRoot || others[..2].Contains(mine[1]), Permissions.MaySchedule(&caller, &target));
+            Assert.Equal(has == Capability.SYS_RESOURCE || same, Permissions.MayControl(&caller, &target));
+            Assert.Equal(has == Capability.SYS_NICE || others[..2].Contains(mine[1]), Permissions.MaySchedule(&caller, &target));
             bool isOne = others[..3].Distinct().Count() == 1 && others[3..].Distinct().Count() == 1;
             Assert.Equal(!undumpable && isOne, Permissions.ShowsItselfToItsUser(&target));
+            bool mayTrace = has == Capability.SYS_PTRACE || same && !undumpable && isOne && (permitted[1] & ~permitted[0]) == 0;
+            Assert.Equal(mayTrace, Permissions.MayTrace(&caller, &target));
+            Assert.True(Permissions.MayTrace(&caller, &caller));
             Permissions.IdentityChanged(&target);
             Assert.True(target.IsUndumpable);
         }, iter: 3000, threads: 1);
@@ -515,7 +524,8 @@ public sealed unsafe class ProcessTests
             {
                 int id = Simulation.Fork(() => Simulation.Sleep(100_000 * Millisecond));
                 ProcessTable.Find(id)->Space->ResidentPages = ulong.Parse(size);
-                ProcessTable.Find(id)->EffectiveUserId = user;
+                if (user != 0)
+                    ProcessTable.Find(id)->Capabilities.Effective = 0;
                 return id;
             })];
             List<int> superusers = Begin(privileged, 0), users = Begin(ordinary, 1000);
@@ -551,7 +561,7 @@ public sealed unsafe class ProcessTests
             {
                 ids[i] = Simulation.Fork(() => Scheduler.SleepOn(at));
                 ProcessTable.Find(ids[i])->Space->ResidentPages = 100 - (ulong)i;
-                ProcessTable.Find(ids[i])->EffectiveUserId = 1000;
+                ProcessTable.Find(ids[i])->Capabilities.Effective = 0;
             }
             Simulation.Sleep(Millisecond);
             OutOfMemory.Relieve();

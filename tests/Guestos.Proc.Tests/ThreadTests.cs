@@ -71,6 +71,7 @@ public sealed unsafe class ThreadTests
     public void RLIMIT_NPROC_counts_threads() => Apart(() =>
     {
         Process.Current->RealUserId = 1234;
+        Process.Current->Capabilities.Effective = 0;
         ResourceLimits.Set(Process.Current, Resource.Processes, 3, 3);
         Begin(() => Simulation.Sleep(Millisecond));
         Begin(() => Simulation.Sleep(Millisecond));

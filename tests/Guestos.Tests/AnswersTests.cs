@@ -42,6 +42,8 @@ public class AnswersTests
     [InlineData("domain", "details")]
     [InlineData("qemu", "heirs")]
     [InlineData("domain", "heirs")]
+    [InlineData("qemu", "capabilities")]
+    [InlineData("domain", "capabilities")]
     [InlineData("qemu", "tracing")]
     [InlineData("domain", "tracing")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);

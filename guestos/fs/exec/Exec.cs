@@ -99,6 +99,8 @@ public static unsafe class Exec
                 result = Errno.ENOEXEC;
             else if (file->Writers > 0)
                 result = Errno.ETXTBSY;
+            else if (!ProgramRights.MayRun(process, file))
+                result = Errno.EPERM;
             else
                 result = Replace(file, path, ref block);
             Vfs.Release(file);
@@ -217,7 +219,7 @@ public static unsafe class Exec
         }
         FileTable.CloseOnExec(FileContext.TableOf(process));
         SetName(thread, path);
-        FileRights.TakeIds(process, file);
+        ProgramRights.Take(process, file);
         PosixTimers.DeleteAll(process);
         process->HasExecuted = true;
         thread->CurrentCall = -1;
@@ -451,7 +453,7 @@ public static unsafe class Exec
         Pair(ref word, AtPlatform, platform);
         Pair(ref word, AtHardware, leaf[3]);
         Pair(ref word, AtClockTick, 100);
-        Pair(ref word, AtSecure, HasOtherRights(process) ? 1ul : 0);
+        Pair(ref word, AtSecure, process->RunsSecurely ? 1ul : 0);
         Pair(ref word, AtRandom, random);
         Pair(ref word, AtHardware2, 0);
         Pair(ref word, AtFileName, fileName);
@@ -462,12 +464,6 @@ public static unsafe class Exec
         space->AuxiliaryEnd = at + (ulong)((byte*)word - bottom);
         return at;
     }
-
-    /// <summary>
-    /// The program runs with another user's or group's rights than the one who started it (AT_SECURE).
-    /// </summary>
-    private static bool HasOtherRights(Process* process) =>
-        process->RealUserId != process->EffectiveUserId || process->RealGroupId != process->EffectiveGroupId;
 
     private static void Push(ref ulong* word, ulong value)
     {

@@ -43,12 +43,13 @@ public unsafe struct IpcObject
             granted >>= 6;
         else if (FileRights.IsMember(GroupId) || FileRights.IsMember(CreatorGroupId))
             granted >>= 3;
-        return (wanted & ~granted) == 0 || FileRights.IsSuperuser ? 0 : Errno.EACCES;
+        return (wanted & ~granted) == 0 || Guestos.Permissions.Has(Capability.IPC_OWNER) ? 0 : Errno.EACCES;
     }
 
-    /// <summary>IPC_SET and IPC_RMID are its owner's and its creator's (EPERM).</summary>
+    /// <summary>IPC_SET and IPC_RMID are its owner's, its creator's and CAP_SYS_ADMIN's (EPERM).</summary>
     public readonly bool IsOwned =>
-        FileRights.IsSuperuser || FileRights.CurrentUser == UserId || FileRights.CurrentUser == CreatorUserId;
+        FileRights.CurrentUser == UserId || FileRights.CurrentUser == CreatorUserId
+            || Guestos.Permissions.Has(Capability.SYS_ADMIN);
 
     /// <summary>Seconds of wall time.</summary>
     public static ulong Now => Clock.Realtime / 1_000_000_000;

@@ -41,13 +41,13 @@ internal unsafe struct LocalCredentials
         get
         {
             Process* process = Process.Current;
-            if (process->EffectiveUserId == 0)
-                return true;
-            return ProcessId == process->Id
-                && (UserId == process->RealUserId || UserId == process->EffectiveUserId
-                    || UserId == process->SavedUserId)
-                && (GroupId == process->RealGroupId || GroupId == process->EffectiveGroupId
-                    || GroupId == process->SavedGroupId);
+            bool isUser = UserId == process->RealUserId || UserId == process->EffectiveUserId
+                || UserId == process->SavedUserId;
+            bool isGroup = GroupId == process->RealGroupId || GroupId == process->EffectiveGroupId
+                || GroupId == process->SavedGroupId;
+            return (ProcessId == process->Id || Permissions.Has(Capability.SYS_ADMIN))
+                && (isUser || Permissions.Has(Capability.SETUID))
+                && (isGroup || Permissions.Has(Capability.SETGID));
         }
     }
 

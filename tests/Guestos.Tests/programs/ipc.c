@@ -42,6 +42,23 @@ static void catch(int signal, siginfo_t *about, void *frame)
     overrun = about->si_code == SI_TIMER ? about->si_overrun : -1;
 }
 
+/* Until a process sleeps and has left no message in the queue. */
+static void await_sleep(int id, int queue)
+{
+    char name[60], text[400];
+    sprintf(name, "/proc/%d/stat", id);
+    for (int waited = 0; waited < 1000; waited++) {
+        struct msqid_ds status;
+        FILE *file = fopen(name, "r");
+        char *end = file && fgets(text, sizeof text, file) ? strrchr(text, ')') : 0;
+        if (file)
+            fclose(file);
+        if (end && end[2] == 'S' && msgctl(queue, IPC_STAT, &status) == 0 && status.msg_qnum == 0)
+            return;
+        usleep(10000);
+    }
+}
+
 static void as_nobody(void (*work)(void))
 {
     fflush(stdout);
@@ -147,7 +164,7 @@ static void messages(void)
     if (child == 0) {
         usleep(30000);
         send(queue, 5, "from the child", 0);
-        usleep(30000);
+        await_sleep(getppid(), queue);
         msgctl(queue, IPC_RMID, 0);
         _exit(0);
     }

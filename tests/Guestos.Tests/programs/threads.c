@@ -550,9 +550,11 @@ static void stopping(void)
         ask(shared[i] == before[i]);
     kill(child, SIGCONT);
     ask(waitpid(child, &status, WCONTINUED) == child);
-    sleep_ms(400);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
+        for (int waited = 0; waited < 500 && shared[i] == before[i]; waited++)
+            sleep_ms(20);
         ask(shared[i] != before[i]);
+    }
     kill(child, SIGSTOP);
     waitpid(child, &status, WUNTRACED);
     kill(child, SIGKILL);
