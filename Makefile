@@ -55,7 +55,8 @@ help:
 	@echo "  of fuzz:          KEEP=1"
 	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs and"
 	@echo "    kill-broker:    SEED=N"
-	@echo "  of kernels:       SUITE=$(SUITE)        of kill-broker: KILLS=$(KILLS)"
+	@echo "  of kill-broker:   KILLS=$(KILLS) DATABASE=sqlite or postgres (otherwise both)"
+	@echo "  of kernels:       SUITE=$(SUITE)"
 	@echo "  of conformance:   CASES=$(CASES) SEED=N"
 
 ## images: the freestanding images: packetd, launcher, plug, firmware, loaders, guest
@@ -240,10 +241,10 @@ soak: all
 	    dotnet test tests/Migration.Tests -c Release -m:1 -v:q --nologo --filter Moves_in_a_row >$(OUT)/soak-tests.log 2>&1 || status=$$?; \
 	sleep 1; [ $$status -eq 0 ] || { tail -n 30 $(OUT)/soak-tests.log >&2; exit $$status; }
 
-## kill-broker: KILLS kills of the broker at random instants of start, migration and load, on each database; SEED=N plays a run again
+## kill-broker: KILLS kills of the broker at random instants of start, migration and load, on each database, or on DATABASE alone (sqlite or postgres); SEED=N plays a run again
 kill-broker: broker
 	@$(SCRATCH) dotnet build -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -o $(OUT)/bench/broker bench/Broker/BrokerBench.csproj
-	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker $(OUT)/bench/broker/bench-broker kill $(KILLS) $(SEED)
+	@TOKENBROKER=$(CURDIR)/$(BIN)/tokenbroker $(OUT)/bench/broker/bench-broker kill $(KILLS) $(DATABASE) $(SEED)
 
 ## dist: what an operator installs, stripped, with SHA-256 sums, into dist/
 dist: all broker $(if $(shell command -v $(CROSS)ld),arm64)

@@ -28,6 +28,8 @@ internal static class Program
 {
     private const int Loader = 20, Million = 1_000_000, Parts = 20;
 
+    private static readonly string[] s_kinds = ["sqlite", "postgres"];
+
     private static string Text(params FormattableString[] parts)
     {
         string text = "";
@@ -41,7 +43,9 @@ internal static class Program
     private static async Task<int> Main(string[] arguments)
     {
         if (arguments is ["kill", var kills, .. var rest])
-            return await Kill(int.Parse(kills, CultureInfo.InvariantCulture), rest);
+            return await Kill(int.Parse(kills, CultureInfo.InvariantCulture),
+                [.. rest.Where(word => s_kinds.Contains(word))],
+                [.. rest.Where(word => !s_kinds.Contains(word))]);
         if (arguments is ["cost", var purchases, .. var kinds])
         {
             foreach (string kind in kinds.Length == 0 ? (string[])["sqlite"] : kinds)
@@ -62,11 +66,14 @@ internal static class Program
     }
 
     /// <summary>Kills the broker so often on each database, two brokers for each processor at a time.</summary>
+    /// <param name="kinds">The databases that are meant; none named: all that there are.</param>
     /// <param name="seed">Of a run that is to be played again.</param>
-    private static async Task<int> Kill(int kills, string[] seed)
+    private static async Task<int> Kill(int kills, string[] kinds, string[] seed)
     {
         List<string> reports = [];
-        foreach (string kind in PostgresServer.Refusal is null ? (string[])["sqlite", "postgres"] : ["sqlite"])
+        if (kinds.Length == 0)
+            kinds = PostgresServer.Refusal is null ? s_kinds : ["sqlite"];
+        foreach (string kind in kinds)
         {
             KillRun run = new(kind, seed is [var given] ? int.Parse(given, CultureInfo.InvariantCulture)
                 : Random.Shared.Next(1 << 30), Console.Out);

@@ -38,6 +38,10 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
     // Of a ledger that a start brings to the newest version, the first ones, unless one of them has done it.
     private const int StartsOfOlder = 4;
 
+    // While customers buy, one kill comes after at most so many answers: what a kill costs does not grow with what the
+    // machine has to do besides.
+    private const int MaxAnswers = 24;
+
     // A chain that ends with the second resupply: so machines are continued with a new one.
     private const int ChainLength = 7;
 
@@ -50,8 +54,8 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
     private readonly string kind = kind;
     private long reported;
 
-    // Milliseconds that starts take, as busy as the machine is, mostly the last ones; customers buy for as long on average.
-    private double usualStart = 60;
+    // Milliseconds that starts take, as busy as the machine is, mostly the last ones; and those between two answers.
+    private double usualStart = 60, usualAnswer = 2;
 
     private int kills, inStart, inMigration, deeds, ledgers;
 
@@ -91,6 +95,10 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
             progress.WriteLine(Report());
     }
 
+    /// <summary>Mostly of the last ones.</summary>
+    private static void Average(ref double average, double next) =>
+        Volatile.Write(ref average, 0.9 * Volatile.Read(ref average) + 0.1 * next);
+
     /// <summary>The ledger as the first version of the program would have left it.</summary>
     internal static void TakeBack(Database database) => database.Write(session =>
     {
@@ -120,6 +128,10 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
         private readonly Random random = new(seed);
         private readonly ConcurrentQueue<Deed> deeds = [];
         private string key = "", operatorKey = "";
+
+        // Of the customers and the operator, until this kill.
+        private int answersLeft;
+        private TaskCompletionSource enough = new();
 
         // Until a start has brought it to the newest version.
         private bool isOlder;
@@ -177,19 +189,41 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
                 return wasStarting;
             }
             broker.AwaitServing();
-            double took = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-            Volatile.Write(ref run.usualStart, 0.9 * Volatile.Read(ref run.usualStart) + 0.1 * took);
+            Average(ref run.usualStart, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             using CancellationTokenSource stop = new();
             using HttpClient client = new() { BaseAddress = broker.Address };
+            int wanted = random.Next(MaxAnswers + 1);
+            answersLeft = wanted;
+            enough = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             List<Deed> unheard = [.. deeds.Where(deed => deed.Answer is null)];
             Task[] people = [.. Enumerable.Range(0, Customers).Select(number => Task.Run(() =>
                 Buy(client, unheard.Where((_, i) => i % Customers == number), stop.Token))),
                 Task.Run(() => ChangeKeys(client, stop.Token))];
-            await Task.Delay(1 + (int)(random.NextDouble() * 2 * Volatile.Read(ref run.usualStart)));
+            await AwaitInstant(wanted, people);
             broker.Kill();
             await stop.CancelAsync();
             await Task.WhenAll(people);
             return false;
+        }
+
+        /// <summary>
+        /// Returns after so many answers and a random part of the time that two more take; or when somebody
+        /// has ceased to ask, whose failure the caller then sees.
+        /// </summary>
+        private async Task AwaitInstant(int wanted, Task[] people)
+        {
+            long start = Stopwatch.GetTimestamp();
+            if (wanted > 0)
+            {
+                await await Task.WhenAny([enough.Task, .. people]);
+                Average(ref run.usualAnswer, Stopwatch.GetElapsedTime(start).TotalMilliseconds / wanted);
+            }
+            double pause = random.NextDouble() * 2 * Volatile.Read(ref run.usualAnswer);
+            start = Stopwatch.GetTimestamp();
+            // The last millisecond without sleeping, since timers count whole ones.
+            await Task.Delay((int)Math.Max(0, pause - 1));
+            while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < pause)
+                Thread.SpinWait(20);
         }
 
         /// <summary>
@@ -261,6 +295,8 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
             Assert.True(deed.Answer is null || deed.Answer == text,
                 Where($"{deed.Path} {deed.Key} was answered {deed.Answer}, then {text}"));
             deed.Answer = text;
+            if (Interlocked.Decrement(ref answersLeft) == 0)
+                enough.TrySetResult();
             return true;
         }
 

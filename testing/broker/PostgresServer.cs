@@ -108,13 +108,21 @@ internal sealed class PostgresServer
     /// <summary>The connection string of a new database.</summary>
     internal static string NewDatabase()
     {
-        PostgresServer server = s_server.Value;
         string database = $"t{Interlocked.Increment(ref s_databases)}";
-        using NpgsqlConnection connection = new(server.Where("postgres"));
+        Administer($"CREATE DATABASE {database}");
+        return s_server.Value.Where(database);
+    }
+
+    /// <summary>Removes a database of <see cref="NewDatabase"/>, whoever is still connected to it.</summary>
+    internal static void Drop(string where) =>
+        Administer($"DROP DATABASE {new NpgsqlConnectionStringBuilder(where).Database} WITH (FORCE)");
+
+    private static void Administer(string statement)
+    {
+        using NpgsqlConnection connection = new(s_server.Value.Where("postgres"));
         connection.Open();
-        using NpgsqlCommand command = new($"CREATE DATABASE {database}", connection);
+        using NpgsqlCommand command = new(statement, connection);
         command.ExecuteNonQuery();
-        return server.Where(database);
     }
 
     private void End()
@@ -136,9 +144,11 @@ internal sealed class PostgresServer
 internal sealed class Scratch : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("broker-").FullName;
+    private readonly string kind;
 
     internal Scratch(string kind)
     {
+        this.kind = kind;
         Where = kind == "sqlite" ? Path.Combine(folder, "broker.db") : PostgresServer.NewDatabase();
         Database = Database.At(Where);
     }
@@ -152,6 +162,8 @@ internal sealed class Scratch : IDisposable
     public void Dispose()
     {
         Database.Dispose();
+        if (kind != "sqlite")
+            PostgresServer.Drop(Where);
         Directory.Delete(folder, recursive: true);
     }
 }
