@@ -1,4 +1,5 @@
 using System;
+using Iced.Intel;
 using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -22,7 +23,7 @@ public sealed unsafe class TlbTests
         GlobalBit,
     }
 
-    private static void Announce(Iced.Intel.Assembler a, Flush flush)
+    private static void Announce(Assembler a, Flush flush)
     {
         switch (flush)
         {
@@ -200,12 +201,12 @@ public sealed unsafe class TlbTests
     /// are not neighbours.
     /// </summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(4)]
-    [InlineData(8)]
-    [InlineData(16)]
-    public void OperandsAtTheEndOfAPage(int size)
+    [InlineData(1, Code.Mov_r8_rm8, Code.Mov_rm8_r8, Code.Inc_rm8, Register.AL, Register.BL)]
+    [InlineData(2, Code.Mov_r16_rm16, Code.Mov_rm16_r16, Code.Inc_rm16, Register.AX, Register.BX)]
+    [InlineData(4, Code.Mov_r32_rm32, Code.Mov_rm32_r32, Code.Inc_rm32, Register.EAX, Register.EBX)]
+    [InlineData(8, Code.Mov_r64_rm64, Code.Mov_rm64_r64, Code.Inc_rm64, Register.RAX, Register.RBX)]
+    [InlineData(16, Code.Movdqu_xmm_xmmm128, Code.Movdqu_xmmm128_xmm, Code.Inc_rm8, Register.XMM0, Register.XMM1)]
+    public void OperandsAtTheEndOfAPage(int size, Code load, Code store, Code increment, Register first, Register second)
     {
         const ulong scratch = 0x500000;
         var machine = new TestMachine();
@@ -225,44 +226,11 @@ public sealed unsafe class TlbTests
             a.mov(esi, (uint)Page + 0x1000 - 64);
             a.mov(edi, (uint)scratch);
             a.Label(ref loop);
-            switch (size)
-            {
-                case 1:
-                    a.mov(al, __byte_ptr[rsi]);
-                    a.mov(bl, __byte_ptr[rsi + 20]);
-                    a.mov(__byte_ptr[rdi], al);
-                    a.mov(__byte_ptr[rdi + 0x1000], bl);
-                    a.inc(__byte_ptr[rsi]);
-                    break;
-                case 2:
-                    a.mov(ax, __word_ptr[rsi]);
-                    a.mov(bx, __word_ptr[rsi + 20]);
-                    a.mov(__word_ptr[rdi], ax);
-                    a.mov(__word_ptr[rdi + 0x1000], bx);
-                    a.inc(__word_ptr[rsi]);
-                    break;
-                case 4:
-                    a.mov(eax, __dword_ptr[rsi]);
-                    a.mov(ebx, __dword_ptr[rsi + 20]);
-                    a.mov(__dword_ptr[rdi], eax);
-                    a.mov(__dword_ptr[rdi + 0x1000], ebx);
-                    a.inc(__dword_ptr[rsi]);
-                    break;
-                case 8:
-                    a.mov(rax, __qword_ptr[rsi]);
-                    a.mov(rbx, __qword_ptr[rsi + 20]);
-                    a.mov(__qword_ptr[rdi], rax);
-                    a.mov(__qword_ptr[rdi + 0x1000], rbx);
-                    a.inc(__qword_ptr[rsi]);
-                    break;
-                default:
-                    a.movdqu(xmm0, __xmmword_ptr[rsi]);
-                    a.movdqu(xmm1, __xmmword_ptr[rsi + 20]);
-                    a.movdqu(__xmmword_ptr[rdi], xmm0);
-                    a.movdqu(__xmmword_ptr[rdi + 0x1000], xmm1);
-                    a.inc(__byte_ptr[rsi + 15]);
-                    break;
-            }
+            a.AddInstruction(Instruction.Create(load, first, new MemoryOperand(Register.RSI)));
+            a.AddInstruction(Instruction.Create(load, second, new MemoryOperand(Register.RSI, 20)));
+            a.AddInstruction(Instruction.Create(store, new MemoryOperand(Register.RDI), first));
+            a.AddInstruction(Instruction.Create(store, new MemoryOperand(Register.RDI, 0x1000), second));
+            a.AddInstruction(Instruction.Create(increment, new MemoryOperand(Register.RSI, size == 16 ? 15 : 0)));
             a.add(rsi, 1);
             a.add(rdi, 16);
             a.dec(ecx);

@@ -30,17 +30,9 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include "answer.h"
 
 extern char **environ;
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
 
 static volatile sig_atomic_t caught, caught_code, order[16], order_count;
 static void *caught_address;

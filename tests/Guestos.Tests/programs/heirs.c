@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "answer.h"
 
 #define LOCK_PI 6
 #define UNLOCK_PI 7
@@ -25,17 +26,6 @@
 #define PRIVATE 128
 #define WAITERS 0x80000000u
 #define DIED 0x40000000u
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
 
 static volatile unsigned *word, *other, *done;
 

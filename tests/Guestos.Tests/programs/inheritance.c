@@ -13,17 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "answer.h"
 
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
 #define SAY(call) do { int error = (call); printf("%s: %s\n", #call, error ? strerrorname_np(error) : "0"); } while (0)
 
 static uint32_t word;

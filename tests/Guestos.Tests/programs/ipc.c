@@ -19,17 +19,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "answer.h"
 
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
 #define WORKS(call) answer(#call, (long)(call) < 0 ? -1 : 0)
 
 enum { KEY = 0x65766d21 };

@@ -18,19 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/futex.h>
+#include "answer.h"
 
 #define PAGE 4096
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
 
 static void map_answer(const char *what, void *result)
 {

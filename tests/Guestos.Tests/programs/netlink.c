@@ -14,17 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
+#include "answer.h"
 
 static int sock;
 static unsigned sequence = 100;

@@ -16,17 +16,7 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
+#include "answer.h"
 
 static void sleep_ms(long ms) { struct timespec t = { ms / 1000, ms % 1000 * 1000000 }; while (nanosleep(&t, &t) && errno == EINTR); }
 

@@ -20,17 +20,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, call)
+#include "answer.h"
 
 static struct sockaddr_in at(uint32_t address, int port)
 {
