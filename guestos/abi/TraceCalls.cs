@@ -127,13 +127,13 @@ internal static unsafe class TraceCalls
                 Tracing.Detach(thread, last);
                 return 0;
             case GetRegisters:
-                return PutRegisters(thread, data, TracedRegisters.Count * sizeof(ulong));
+                return Registers(thread, GeneralSet, data, LengthOf(GeneralSet), false);
             case SetRegisters:
-                return TakeRegisters(thread, data, TracedRegisters.Count * sizeof(ulong));
+                return Registers(thread, GeneralSet, data, LengthOf(GeneralSet), true);
             case GetFloats:
-                return PutFloats(thread, data, TracedRegisters.FloatLength);
+                return Registers(thread, FloatSet, data, LengthOf(FloatSet), false);
             case SetFloats:
-                return TakeFloats(thread, data, TracedRegisters.FloatLength);
+                return Registers(thread, FloatSet, data, LengthOf(FloatSet), true);
             case GetRegisterSet or SetRegisterSet:
                 return RegisterSet(thread, address, data, request == SetRegisterSet);
             case SetOptions or OldSetOptions:
@@ -227,36 +227,26 @@ internal static unsafe class TraceCalls
         return offset >= DebugRegisters && value == 0 ? 0 : Errno.EIO;
     }
 
-    private static long PutRegisters(Thread* thread, UserPointer<byte> to, ulong length)
-    {
-        ulong* values = stackalloc ulong[TracedRegisters.Count];
-        TracedRegisters.Get(thread, values);
-        return to.TryPutAll(new ReadOnlySpan<byte>(values, (int)length)) ? 0 : Errno.EFAULT;
-    }
+    private static ulong LengthOf(ulong kind) =>
+        (ulong)(kind == GeneralSet ? TracedRegisters.Count * sizeof(ulong) : TracedRegisters.FloatLength);
 
-    private static long TakeRegisters(Thread* thread, UserPointer<byte> from, ulong length)
+    /// <summary>The first <paramref name="length"/> bytes of a set: to the tracer, or from it.</summary>
+    private static long Registers(Thread* thread, ulong kind, UserPointer<byte> at, ulong length, bool isSet)
     {
-        ulong* values = stackalloc ulong[TracedRegisters.Count];
-        TracedRegisters.Get(thread, values);
-        if (!from.TryGetAll(new Span<byte>(values, (int)length)))
+        byte* image = stackalloc byte[TracedRegisters.FloatLength];     // the larger of the two
+        if (kind == GeneralSet)
+            TracedRegisters.Get(thread, (ulong*)image);
+        else
+            TracedRegisters.GetFloats(thread, image);
+        var given = new Span<byte>(image, (int)length);
+        bool isDone = isSet ? at.TryGetAll(given) : at.TryPutAll(given);
+        if (!isDone)
             return Errno.EFAULT;
-        return TracedRegisters.Set(thread, values);
-    }
-
-    private static long PutFloats(Thread* thread, UserPointer<byte> to, ulong length)
-    {
-        byte* image = stackalloc byte[TracedRegisters.FloatLength];
-        TracedRegisters.GetFloats(thread, image);
-        return to.TryPutAll(new ReadOnlySpan<byte>(image, (int)length)) ? 0 : Errno.EFAULT;
-    }
-
-    private static long TakeFloats(Thread* thread, UserPointer<byte> from, ulong length)
-    {
-        byte* image = stackalloc byte[TracedRegisters.FloatLength];
-        TracedRegisters.GetFloats(thread, image);
-        if (!from.TryGetAll(new Span<byte>(image, (int)length)))
-            return Errno.EFAULT;
-        return TracedRegisters.SetFloats(thread, image);
+        if (!isSet)
+            return 0;
+        return kind == GeneralSet
+            ? TracedRegisters.Set(thread, (ulong*)image)
+            : TracedRegisters.SetFloats(thread, image);
     }
 
     private static long RegisterSet(Thread* thread, ulong kind, UserPointer<Vector> at, bool isSet)
@@ -265,15 +255,8 @@ internal static unsafe class TraceCalls
             return Errno.EFAULT;
         if (kind is not (GeneralSet or FloatSet) || vector.Length % sizeof(ulong) != 0)
             return Errno.EINVAL;
-        ulong most = TracedRegisters.FloatLength;
-        if (kind == GeneralSet)
-            most = TracedRegisters.Count * sizeof(ulong);
-        ulong length = Math.Min(vector.Length, most);
-        long result;
-        if (kind == GeneralSet)
-            result = isSet ? TakeRegisters(thread, vector.Base, length) : PutRegisters(thread, vector.Base, length);
-        else
-            result = isSet ? TakeFloats(thread, vector.Base, length) : PutFloats(thread, vector.Base, length);
+        ulong length = Math.Min(vector.Length, LengthOf(kind));
+        long result = Registers(thread, kind, vector.Base, length, isSet);
         if (result < 0)
             return result;
         vector.Length = length;
