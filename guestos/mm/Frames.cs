@@ -85,9 +85,6 @@ public static unsafe class Frames
     public static ulong Free;
     public static ulong Total;
 
-    /// <summary>How often an allocation was refused.</summary>
-    public static ulong Refusals;
-
     /// <summary>Takes over the RAM of the machine. The boot page tables are still in force.</summary>
     /// <param name="end">End of RAM.</param>
     /// <param name="kernelEnd">Physical end of the kernel's image, which begins at 4 MiB.</param>
@@ -167,10 +164,7 @@ public static unsafe class Frames
     public static ulong AllocateUser(ulong floor)
     {
         if (Free <= floor)
-        {
-            Refusals++;
             return 0;
-        }
         ulong physical = AllocateContiguous(1);
         if (physical != 0)
             Descriptors[physical / Size].State = FrameState.User;
@@ -183,10 +177,7 @@ public static unsafe class Frames
     public static ulong AllocateContiguous(int count)
     {
         if (Free <= KernelReserve + PrivilegedReserve / 2 && !MayUseReserve)
-        {
-            Refusals++;
             return 0;
-        }
         int wanted = 0;
         while (1 << wanted < count)
             wanted++;
@@ -194,10 +185,7 @@ public static unsafe class Frames
         while (order < Orders && s_free.Heads[order] == 0)
             order++;
         if (order >= Orders)
-        {
-            Refusals++;
             return 0;
-        }
         uint frame = s_free.Heads[order];
         Remove(frame, order);
         while (order > wanted)
