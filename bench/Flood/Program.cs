@@ -81,21 +81,10 @@ internal static unsafe class Program
         ip[9] = 1;
         Bytes.PutBe32(ip, 12, source);
         Bytes.PutBe32(ip, 16, Node);
-        Bytes.PutBe16(ip, 10, Checksum(ip.Slice(0, 20)));
-        icmp[0] = 8;
-        Bytes.PutBe16(icmp, 2, Checksum(icmp));
+        Bytes.PutBe16(ip, 10, IcmpEcho.Checksum(ip.Slice(0, 20)));
+        icmp[0] = IcmpEcho.Request;
+        Bytes.PutBe16(icmp, IcmpEcho.ChecksumAt, IcmpEcho.Checksum(icmp));
         return Ethernet + ip.Length;
-    }
-
-    /// <summary>RFC 1071, over an even number of bytes.</summary>
-    private static ushort Checksum(ReadOnlySpan<byte> bytes)
-    {
-        uint sum = 0;
-        for (int i = 0; i < bytes.Length; i += 2)
-            sum += Bytes.Be16(bytes, i);
-        while (sum >> 16 != 0)
-            sum = (sum & 0xFFFF) + (sum >> 16);
-        return (ushort)~sum;
     }
 
     private static ulong Now(int clock)

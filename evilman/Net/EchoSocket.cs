@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Wire;
 
 namespace Evilman.Net;
 
@@ -17,14 +18,10 @@ public readonly record struct EchoReply(byte[] Payload, TimeSpan RoundTrip);
 /// </summary>
 public sealed class EchoSocket : IEchoWire, IDisposable
 {
-    const byte EchoRequest = 8;
-    const byte EchoReplyType = 0;
-    const int IcmpHeader = 8;
-
     /// <summary>
     /// What fits one Ethernet frame: 1,500 bytes less the IPv4 and ICMP headers. Nodes ignore fragments.
     /// </summary>
-    public const int MaximumPayload = 1500 - 20 - IcmpHeader;
+    public const int MaxPayload = 1500 - 20 - IcmpEcho.HeaderSize;
 
     readonly Socket socket;
     readonly bool raw;
@@ -72,13 +69,13 @@ public sealed class EchoSocket : IEchoWire, IDisposable
 
     public ushort Send(IPAddress to, ReadOnlySpan<byte> payload)
     {
-        var request = new byte[IcmpHeader + payload.Length];
-        request[0] = EchoRequest;
-        BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(4), identifier);
-        BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(6), ++sequence);
-        payload.CopyTo(request.AsSpan(IcmpHeader));
+        var request = new byte[IcmpEcho.HeaderSize + payload.Length];
+        request[0] = IcmpEcho.Request;
+        BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(IcmpEcho.IdentifierAt), identifier);
+        BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(IcmpEcho.SequenceAt), ++sequence);
+        payload.CopyTo(request.AsSpan(IcmpEcho.HeaderSize));
         if (raw)
-            BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(2), Checksum(request));
+            BinaryPrimitives.WriteUInt16BigEndian(request.AsSpan(IcmpEcho.ChecksumAt), IcmpEcho.Checksum(request));
         try
         {
             socket.SendTo(request, new IPEndPoint(to, 0));
@@ -112,41 +109,12 @@ public sealed class EchoSocket : IEchoWire, IDisposable
             }
             var at = Now;
             if (((IPEndPoint)sender).Address.Equals(from)
-                && Reply(buffer.AsSpan(0, count)) is { Length: >= IcmpHeader } message)
-                return new ReceivedEcho(BinaryPrimitives.ReadUInt16BigEndian(message[6..]),
-                    message[IcmpHeader..].ToArray(), at);
+                && IcmpEcho.FindReply(buffer.AsSpan(0, count), raw, identifier) is { IsEmpty: false } message)
+                return new ReceivedEcho(BinaryPrimitives.ReadUInt16BigEndian(message[IcmpEcho.SequenceAt..]),
+                    message[IcmpEcho.HeaderSize..].ToArray(), at);
         }
         while (left > TimeSpan.Zero);
         return null;
-    }
-
-    /// <summary>
-    /// The ICMP message of what was read when it is an Echo Reply for this socket, otherwise nothing.
-    /// </summary>
-    ReadOnlySpan<byte> Reply(ReadOnlySpan<byte> message)
-    {
-        if (raw)
-        {
-            var header = message.Length > 0 ? (message[0] & 15) * 4 : 0;
-            if (header < 20 || header > message.Length)
-                return default;
-            message = message[header..];
-        }
-        return message.Length >= IcmpHeader && message[0] == EchoReplyType && message[1] == 0
-            && (!raw || BinaryPrimitives.ReadUInt16BigEndian(message[4..]) == identifier) ? message : default;
-    }
-
-    /// <summary>RFC 1071, over a message whose checksum field is still zero.</summary>
-    static ushort Checksum(ReadOnlySpan<byte> message)
-    {
-        uint sum = 0;
-        for (; message.Length > 1; message = message[2..])
-            sum += BinaryPrimitives.ReadUInt16BigEndian(message);
-        if (message.Length == 1)
-            sum += (uint)message[0] << 8;
-        while (sum >> 16 != 0)
-            sum = (sum & 0xffff) + (sum >> 16);
-        return (ushort)~sum;
     }
 
     static Socket? TryOpen(SocketType type)

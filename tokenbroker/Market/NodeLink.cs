@@ -22,9 +22,6 @@ internal interface INodeLink : IDisposable
 /// </summary>
 internal sealed class NodeLink : INodeLink
 {
-    private const int EchoHeader = 8, LeastIpHeader = 20;
-    private const byte EchoRequest = 8, EchoReply = 0; // RFC 792
-    private const int ChecksumAt = 2, IdentifierAt = 4, SequenceAt = 6;
     private const int Copies = 15, MaxAtOnce = 64;
     private static readonly TimeSpan s_repeat = TimeSpan.FromMilliseconds(100);
 
@@ -39,18 +36,18 @@ internal sealed class NodeLink : INodeLink
         {
             using Socket socket = Open(out bool isRaw);
             await socket.ConnectAsync(new IPEndPoint(IPAddress.Parse(node), 0), cancel);
-            byte[] packet = new byte[EchoHeader + MagicPing.HeaderSize + body.Length], reply = new byte[512];
-            body.CopyTo(packet, EchoHeader + MagicPing.HeaderSize);
-            MagicPing.EmitHeader(packet.AsSpan(EchoHeader), kind);
-            packet[0] = EchoRequest;
+            byte[] packet = new byte[IcmpEcho.HeaderSize + MagicPing.HeaderSize + body.Length], reply = new byte[512];
+            body.CopyTo(packet, IcmpEcho.HeaderSize + MagicPing.HeaderSize);
+            MagicPing.EmitHeader(packet.AsSpan(IcmpEcho.HeaderSize), kind);
+            packet[0] = IcmpEcho.Request;
             // Of a datagram socket the kernel sets both itself.
             ushort identifier = (ushort)RandomNumberGenerator.GetInt32(65536);
-            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IdentifierAt), identifier);
+            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IcmpEcho.IdentifierAt), identifier);
             for (ushort copy = 0; copy < Copies; copy++)
             {
-                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(SequenceAt), copy);
-                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(ChecksumAt), 0);
-                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(ChecksumAt), Checksum(packet));
+                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IcmpEcho.SequenceAt), copy);
+                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IcmpEcho.ChecksumAt), 0);
+                BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(IcmpEcho.ChecksumAt), IcmpEcho.Checksum(packet));
                 await socket.SendAsync(packet, cancel);
                 using CancellationTokenSource wait = CancellationTokenSource.CreateLinkedTokenSource(cancel);
                 wait.CancelAfter(s_repeat);
@@ -59,7 +56,7 @@ internal sealed class NodeLink : INodeLink
                     while (true) // a raw socket hears what is for others, too
                     {
                         int length = await socket.ReceiveAsync(reply, wait.Token);
-                        if (Read(reply.AsSpan(0, length), kind, isRaw ? identifier : null) is { } answer)
+                        if (Read(reply.AsSpan(0, length), kind, isRaw, identifier) is { } answer)
                             return answer;
                     }
                 }
@@ -94,32 +91,13 @@ internal sealed class NodeLink : INodeLink
         }
     }
 
-    /// <param name="identifier">Of a raw socket, which gives the IPv4 header, too.</param>
-    private static (Refusal, byte[]?)? Read(ReadOnlySpan<byte> echo, MagicKind kind, ushort? identifier)
+    private static (Refusal, byte[]?)? Read(ReadOnlySpan<byte> received, MagicKind kind, bool isRaw, ushort identifier)
     {
-        if (identifier is not null)
-        {
-            int header = echo.Length > 0 ? (echo[0] & 15) * 4 : 0;
-            if (header < LeastIpHeader || header > echo.Length)
-                return null;
-            echo = echo[header..];
-        }
-        if (echo.Length <= EchoHeader || echo[0] != EchoReply
-            || identifier is { } mine && BinaryPrimitives.ReadUInt16BigEndian(echo[IdentifierAt..]) != mine
-            || !MagicReply.TryParse(echo[EchoHeader..], out MagicReply reply) || reply.Kind != kind)
+        ReadOnlySpan<byte> echo = IcmpEcho.FindReply(received, isRaw, identifier);
+        if (echo.IsEmpty || !MagicReply.TryParse(echo[IcmpEcho.HeaderSize..], out MagicReply reply)
+            || reply.Kind != kind)
             return null;
         return (reply.Refusal, reply.TryGetStatement(out Statement statement) ? statement.AsSpan().ToArray() : null);
-    }
-
-    /// <summary>RFC 1071, over a message of even length whose checksum field is zero.</summary>
-    private static ushort Checksum(ReadOnlySpan<byte> message)
-    {
-        uint sum = 0;
-        for (; message.Length > 1; message = message[2..])
-            sum += BinaryPrimitives.ReadUInt16BigEndian(message);
-        while (sum >> 16 != 0)
-            sum = (sum & 0xffff) + (sum >> 16);
-        return (ushort)~sum;
     }
 
     public void Dispose() => room.Dispose();
