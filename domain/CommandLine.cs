@@ -34,7 +34,8 @@ internal sealed class CommandLine
                                 on a terminal Ctrl-A X ends the machine
           --control-fd N        an inherited descriptor for control records
           --no-sandbox          do not lock the process in before the guest runs
-          --log-level LEVEL     error, info or debug (default error)
+          --log-level LEVEL     error, info (counters when the machine ends) or debug (what drivers do
+                                to devices, registers of a crash, too; default error)
           --help, --version
 
         exit status: 0 the guest reset or powered off, 1 bad arguments, 2 the guest crashed,

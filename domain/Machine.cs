@@ -52,7 +52,7 @@ internal sealed unsafe class Machine
     private readonly ControlChannel? control;
     private readonly WatchList list = new();
     private readonly Watcher watcher;
-    private readonly PollDescriptor[] polled = GC.AllocateArray<PollDescriptor>(WatchList.Maximum, pinned: true);
+    private readonly PollDescriptor[] polled = GC.AllocateArray<PollDescriptor>(WatchList.MaxDescriptors, pinned: true);
     private readonly int netSlot = -1, controlSlot = -1, inputSlot;
     private MachineEnd end;
 
@@ -97,6 +97,8 @@ internal sealed unsafe class Machine
         for (int i = 0; i < virtio.Count; i++)
         {
             virtio[i].Notified = UpdateWatch;
+            if (Log.Level >= LogLevel.Debug)
+                LogDriver(virtio[i]);
             bus.MapMmio(VirtioBase + (ulong)i * VirtioMmio.Length, VirtioMmio.Length,
                 new VirtioMmio(virtio[i], ioApic.Line(VirtioFirstPin + i)));
         }
@@ -175,10 +177,31 @@ internal sealed unsafe class Machine
         return end;
     }
 
+    private static void LogDriver(VirtioDevice device) => device.DriverChanged = change => Log.Debug(change switch
+    {
+        VirtioDriverChange.Ready => $"{device.Name}: its driver is ready, features 0x{device.Negotiated:x}",
+        VirtioDriverChange.Reset => $"{device.Name}: its driver resets it",
+        _ => $"{device.Name}: its driver broke the rules",
+    });
+
+    /// <summary>Where the processor stands: for a guest that has crashed.</summary>
+    public string Registers
+    {
+        get
+        {
+            var s = cpu.State;
+            return string.Create(CultureInfo.InvariantCulture, $"cpu: RIP {s->Rip:x}, RSP {s->Gpr[4]:x}, CR0 {s->Cr0:x}, ")
+                + string.Create(CultureInfo.InvariantCulture, $"CR2 {s->Cr2:x}, CR3 {s->Cr3:x}, CR4 {s->Cr4:x}, ")
+                + string.Create(CultureInfo.InvariantCulture, $"EFER {s->Efer:x}, IDT {s->IdtBase:x}+{s->IdtLimit:x}");
+        }
+    }
+
     /// <summary>One line of counters for each device.</summary>
     public void Summarise(Action<string> write)
     {
         write($"cpu: {cpu.InstructionsRetired} instructions");
+        if (cpu.LastUnknown.Length > 0)
+            write($"cpu: the last instruction that it does not have: {cpu.LastUnknown}");
         write($"interrupts: {localApic.Metrics.Delivered} delivered, "
             + $"{localApic.Metrics.TimerInterrupts} by the timer, {localApic.Metrics.Errors} errors");
         write($"uart: sent {uart.Metrics.Transmitted}, received {uart.Metrics.Received}, "

@@ -171,10 +171,12 @@ internal static class Program
             case MachineEnd.TripleFault:
                 control?.Send(ControlChannel.TripleFault);
                 Log.Error("the guest crashed: triple fault");
+                Log.Debug(machine.Registers);
                 return GuestCrashed;
             case MachineEnd.Panic:
                 control?.Send(ControlChannel.Panic);
                 Log.Error("the guest crashed: it says that it panicked");
+                Log.Debug(machine.Registers);
                 return GuestCrashed;
             case MachineEnd.Reset:
                 control?.Send(ControlChannel.GuestEnded, ControlChannel.ByReset);

@@ -21,6 +21,10 @@ internal enum LogLevel
 /// </remarks>
 internal static class Log
 {
+    private const int MaxDebugLines = 1000;
+
+    private static int s_debugLines;
+
     public static LogLevel Level { get; set; } = LogLevel.Error;
 
     public static void Error(string text) => Write(text);
@@ -31,10 +35,15 @@ internal static class Log
             Write(text);
     }
 
+    /// <summary>For what a guest can bring about as often as it likes: it is said so often and no more.</summary>
     public static void Debug(string text)
     {
-        if (Level >= LogLevel.Debug)
-            Write(text);
+        if (Level < LogLevel.Debug || s_debugLines == MaxDebugLines)
+            return;
+        s_debugLines++;
+        Write(text);
+        if (s_debugLines == MaxDebugLines)
+            Write("no more is said at this level");
     }
 
     /// <summary>Writes text as it is to a descriptor.</summary>

@@ -2,6 +2,19 @@ using System;
 
 namespace Domain.Devices;
 
+/// <summary>What a driver does to a device (virtio 1.2, 2.1).</summary>
+internal enum VirtioDriverChange
+{
+    /// <summary>DRIVER_OK: the device runs.</summary>
+    Ready,
+
+    /// <summary>The driver has reset the device.</summary>
+    Reset,
+
+    /// <summary>The driver broke the rules: DEVICE_NEEDS_RESET.</summary>
+    Failed,
+}
+
 /// <summary>What is particular to one kind of virtio device; the transport does the rest.</summary>
 /// <remarks>All calls come from the CPU thread.</remarks>
 internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort queueSize)
@@ -34,8 +47,7 @@ internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort qu
 
     protected readonly DmaMemory Memory = memory;
 
-    /// <summary>The device's number (virtio 1.2, chapter 5).</summary>
-    public abstract uint Kind { get; }
+    public abstract VirtioDeviceKind Kind { get; }
 
     /// <summary>Short name for messages.</summary>
     public abstract string Name { get; }
@@ -54,6 +66,9 @@ internal abstract class VirtioDevice(DmaMemory memory, int queueCount, ushort qu
 
     /// <summary>Set by the transport: the driver broke the rules; sets DEVICE_NEEDS_RESET.</summary>
     public Action Fail { get; set; } = static () => { };
+
+    /// <summary>Set by who wants to know: the driver has come, gone or failed.</summary>
+    public Action<VirtioDriverChange> DriverChanged { get; set; } = static _ => { };
 
     /// <summary>Set by the machine: what the device waits for on the host may have changed.</summary>
     public Action Notified { get; set; } = static () => { };

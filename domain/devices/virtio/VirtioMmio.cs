@@ -51,7 +51,7 @@ internal sealed class VirtioMmio : IDevice
         {
             0x000 => Magic,
             0x004 => Version,
-            0x008 => device.Kind,
+            0x008 => (uint)device.Kind,
             0x00c => Vendor,
             0x010 => deviceFeaturesSelect < 2 ? (uint)(offered >> (int)(deviceFeaturesSelect * 32)) : 0,
             0x034 => Selected?.MaxSize ?? 0u,
@@ -200,6 +200,7 @@ internal sealed class VirtioMmio : IDevice
         if (run && !device.Running)
         {
             device.Running = true;
+            device.DriverChanged(VirtioDriverChange.Ready);
             device.Start();
         }
         else if (!run && (device.Running || (status & FeaturesOk) == 0))
@@ -222,6 +223,8 @@ internal sealed class VirtioMmio : IDevice
 
     private void Reset()
     {
+        if (status != 0)
+            device.DriverChanged(VirtioDriverChange.Reset);
         status = interruptStatus = deviceFeaturesSelect = driverFeaturesSelect = queueSelect = 0;
         driverFeatures = 0;
         interrupt.Set(false);
@@ -237,6 +240,7 @@ internal sealed class VirtioMmio : IDevice
         if ((status & NeedsReset) != 0)
             return;
         device.Failures++;
+        device.DriverChanged(VirtioDriverChange.Failed);
         Stop();
         status |= NeedsReset;
         generation++;

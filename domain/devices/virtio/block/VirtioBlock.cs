@@ -29,7 +29,7 @@ internal sealed unsafe class VirtioBlock : VirtioDevice
         sectors = bytes / SectorBytes;
     }
 
-    public override uint Kind => 2;
+    public override VirtioDeviceKind Kind => VirtioDeviceKind.Block;
 
     public override string Name => "block";
 

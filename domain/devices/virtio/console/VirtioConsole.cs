@@ -16,7 +16,7 @@ internal sealed unsafe class VirtioConsole(DmaMemory memory, IConsole console) :
 
     public ulong Transmitted, Received;
 
-    public override uint Kind => 3;
+    public override VirtioDeviceKind Kind => VirtioDeviceKind.Console;
 
     public override string Name => "console";
 

@@ -11,7 +11,7 @@ internal sealed unsafe class VirtioEntropy(DmaMemory memory) : VirtioDevice(memo
 
     public ulong Given;
 
-    public override uint Kind => 4;
+    public override VirtioDeviceKind Kind => VirtioDeviceKind.Entropy;
 
     public override string Name => "entropy";
 

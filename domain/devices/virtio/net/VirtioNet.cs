@@ -35,7 +35,7 @@ internal sealed unsafe partial class VirtioNet : VirtioDevice
         this.mac = mac.ToArray();
     }
 
-    public override uint Kind => 1;
+    public override VirtioDeviceKind Kind => VirtioDeviceKind.Network;
 
     public override string Name => "net";
 
