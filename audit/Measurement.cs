@@ -21,7 +21,7 @@ internal sealed class Measurement
     public static readonly string[] RingZeroFolders = ["packetd", "wire", "corelib"];
 
     /// <summary>Where packetd lists its system calls, and where their numbers are.</summary>
-    public const string CallLists = "packetd/Linux/Calls.cs", CallNumbers = "corelib/Linux/SystemCall.X64.cs";
+    public const string CallLists = "packetd/Linux/Calls.cs", CallNumbers = "corelib/Linux/CallNumber.X64.cs";
 
     public Measurement(string root, string image)
     {
@@ -94,8 +94,8 @@ internal sealed class Measurement
     {
         // Earlier revisions, to compare with, had one list in Call.cs, and an enumeration of packetd's own.
         string lists = new[] { CallLists, "packetd/Linux/Call.cs" }.First(file => File.Exists(Path.Combine(Root, file)));
-        string numbers = new[] { CallNumbers, "packetd/Linux/Architecture.X64.cs", lists }.First(file => File.Exists(Path.Combine(Root, file)));
-        var calls = Parse(numbers).OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text is "SystemCall" or "Call").Members
+        string numbers = new[] { CallNumbers, "corelib/Linux/SystemCall.X64.cs", "packetd/Linux/Architecture.X64.cs", lists }.First(file => File.Exists(Path.Combine(Root, file)));
+        var calls = Parse(numbers).OfType<EnumDeclarationSyntax>().Single(type => type.Identifier.Text is "CallNumber" or "SystemCall" or "Call").Members
             .ToDictionary(member => member.Identifier.Text, member => int.Parse(member.EqualsValue!.Value.ToString()));
         string[]? Listed(string name) => Parse(lists).OfType<PropertyDeclarationSyntax>().SingleOrDefault(property => property.Identifier.Text == name)?
             .DescendantNodes().OfType<ExpressionElementSyntax>().Select(element => element.Expression.ToString().Split('.')[^1]).ToArray();

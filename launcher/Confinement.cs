@@ -48,37 +48,37 @@ internal static class Confinement
             JumpUnlessEqual(1, Refusal, Architecture.Audit),
             new(LoadWord, Seccomp.NumberAt),
             Jump(JumpIfAtLeast, 3, Refusal, X32),
-            Refuse(4, SystemCall.SetSid),
-            Refuse(5, SystemCall.SetPgid),
-            Refuse(6, SystemCall.IoUringSetup),
-            Refuse(7, SystemCall.SendMsg),
-            Refuse(8, SystemCall.SendMmsg),
-            Refuse(9, SystemCall.MemfdCreate),
-            Refuse(10, SystemCall.MemfdSecret),
-            Refuse(11, SystemCall.ShmGet),
-            Refuse(12, SystemCall.SemGet),
-            Refuse(13, SystemCall.MsgGet),
-            Refuse(14, SystemCall.MqOpen),
-            Refuse(15, SystemCall.ChMod),
-            Refuse(16, SystemCall.FChMod),
-            Refuse(17, SystemCall.FChModAt),
-            Refuse(18, SystemCall.FChModAt2),
-            Refuse(19, SystemCall.ChOwn),
-            Refuse(20, SystemCall.FChOwn),
-            Refuse(21, SystemCall.LChOwn),
-            Refuse(22, SystemCall.FChOwnAt),
-            JumpUnlessEqual(23, 27, (uint)SystemCall.Mmap),
+            Refuse(4, CallNumber.SetSid),
+            Refuse(5, CallNumber.SetPgid),
+            Refuse(6, CallNumber.IoUringSetup),
+            Refuse(7, CallNumber.SendMsg),
+            Refuse(8, CallNumber.SendMmsg),
+            Refuse(9, CallNumber.MemfdCreate),
+            Refuse(10, CallNumber.MemfdSecret),
+            Refuse(11, CallNumber.ShmGet),
+            Refuse(12, CallNumber.SemGet),
+            Refuse(13, CallNumber.MsgGet),
+            Refuse(14, CallNumber.MqOpen),
+            Refuse(15, CallNumber.ChMod),
+            Refuse(16, CallNumber.FChMod),
+            Refuse(17, CallNumber.FChModAt),
+            Refuse(18, CallNumber.FChModAt2),
+            Refuse(19, CallNumber.ChOwn),
+            Refuse(20, CallNumber.FChOwn),
+            Refuse(21, CallNumber.LChOwn),
+            Refuse(22, CallNumber.FChOwnAt),
+            JumpUnlessEqual(23, 27, (uint)CallNumber.Mmap),
             new(LoadWord, MappingFlagsAt),
             Jump(JumpIfEqual, 25, Permission, CodeMapping),
             new(JumpIfSet, Refusal - 27, Permission - 27, MAP_SHARED | MAP_GROWSDOWN),
-            JumpUnlessEqual(27, Permission, (uint)SystemCall.Socket),
+            JumpUnlessEqual(27, Permission, (uint)CallNumber.Socket),
             new(LoadWord, Seccomp.ArgumentsAt),
             Jump(JumpIfEqual, 29, Permission, AF_UNIX),
             new(Return, NotPermitted),
             new(Return, SECCOMP_RET_ALLOW),
         };
         // packetd has done the first already; a person who starts this by hand may not have.
-        int code = Syscall.Call(SystemCall.Prctl, PR_SET_NO_NEW_PRIVS, 1);
+        int code = Syscall.Call(CallNumber.Prctl, PR_SET_NO_NEW_PRIVS, 1);
         if (code == 0)
             code = Seccomp.Install(filter);
         // A kernel without filters says EINVAL; there monitors have none of their own either.
@@ -100,10 +100,10 @@ internal static class Confinement
         Span<SockFilter> filter = stackalloc SockFilter[]
         {
             new(LoadWord, Seccomp.NumberAt),
-            Jump(JumpIfEqual, 1, Refused, (uint)SystemCall.Fork),
-            Jump(JumpIfEqual, 2, Refused, (uint)SystemCall.VFork),
-            Jump(JumpIfEqual, 3, Missing, (uint)SystemCall.Clone3),
-            JumpUnlessEqual(4, Allowed, (uint)SystemCall.Clone),
+            Jump(JumpIfEqual, 1, Refused, (uint)CallNumber.Fork),
+            Jump(JumpIfEqual, 2, Refused, (uint)CallNumber.VFork),
+            Jump(JumpIfEqual, 3, Missing, (uint)CallNumber.Clone3),
+            JumpUnlessEqual(4, Allowed, (uint)CallNumber.Clone),
             new(LoadWord, Seccomp.ArgumentsAt),
             new(JumpIfSet, 0, Refused - 6 - 1, CLONE_THREAD),
             new(Return, SECCOMP_RET_ALLOW),
@@ -125,5 +125,5 @@ internal static class Confinement
     private static SockFilter JumpUnlessEqual(int from, int to, uint k) =>
         new(JumpIfEqual, 0, (byte)(to - from - 1), k);
 
-    private static SockFilter Refuse(int place, SystemCall call) => Jump(JumpIfEqual, place, Refusal, (uint)call);
+    private static SockFilter Refuse(int place, CallNumber call) => Jump(JumpIfEqual, place, Refusal, (uint)call);
 }

@@ -15,10 +15,10 @@ namespace Launcher;
 internal ref struct ControlGroup(Span<byte> texts)
 {
     /// <summary>In bytes. With it all that is named fits the sentence that says it.</summary>
-    public const int LongestPath = 160;
+    public const int MaxPath = 160;
 
     /// <summary>Room for the path of the longest name.</summary>
-    public const int PathSize = LongestPath + 64;
+    public const int PathSize = MaxPath + 64;
 
     /// <summary>Processes and threads; a monitor has some ten.</summary>
     private const uint MaxProcesses = 32;
@@ -50,7 +50,7 @@ internal ref struct ControlGroup(Span<byte> texts)
         if (groups < 0)
             return CannotOpen(groups);
         TextBuffer name = new(stackalloc byte[32]);
-        name.Add("machine-%\0"u8, (ulong)Syscall.Call(SystemCall.GetUid));
+        name.Add("machine-%\0"u8, (ulong)Syscall.Call(CallNumber.GetUid));
         path.Add("/"u8);
         path.Add(name.Text.Slice(0, name.Length - 1));
         folder = Open(groups, (byte*)Syscall.AddressOf(name.Text));
@@ -92,7 +92,7 @@ internal ref struct ControlGroup(Span<byte> texts)
 
     /// <summary>A folder, by its own name: a link is none. −errno when it is not there.</summary>
     private static unsafe int Open(int within, byte* name) => Syscall.Call(
-        SystemCall.OpenAt,
+        CallNumber.OpenAt,
         within,
         (nint)name,
         O_PATH | O_CLOEXEC | Architecture.O_DIRECTORY | Architecture.O_NOFOLLOW);
@@ -101,7 +101,7 @@ internal ref struct ControlGroup(Span<byte> texts)
     private readonly int Populated()
     {
         ReadOnlySpan<byte> name = "cgroup.events"u8;
-        int file = Syscall.Call(SystemCall.OpenAt, folder, Syscall.AddressOf(name), O_CLOEXEC);
+        int file = Syscall.Call(CallNumber.OpenAt, folder, Syscall.AddressOf(name), O_CLOEXEC);
         if (file < 0)
             return file;
         Span<byte> events = stackalloc byte[256];
@@ -120,12 +120,12 @@ internal ref struct ControlGroup(Span<byte> texts)
     {
         TextBuffer text = new(stackalloc byte[64]);
         text.Add(value, numbers);
-        int code = Syscall.Call(SystemCall.FChModAt, folder, Syscall.AddressOf(name), OwnerMayWrite);
+        int code = Syscall.Call(CallNumber.FChModAt, folder, Syscall.AddressOf(name), OwnerMayWrite);
         if (code == 0)
         {
             int flags = O_WRONLY | O_CLOEXEC | Architecture.O_NOFOLLOW;
-            int file = Syscall.Call(SystemCall.OpenAt, folder, Syscall.AddressOf(name), flags);
-            code = Syscall.Call(SystemCall.FChModAt, folder, Syscall.AddressOf(name), NobodyMayWrite);
+            int file = Syscall.Call(CallNumber.OpenAt, folder, Syscall.AddressOf(name), flags);
+            code = Syscall.Call(CallNumber.FChModAt, folder, Syscall.AddressOf(name), NobodyMayWrite);
             if (file >= 0 && code == 0)
                 code = Syscall.Write(file, text.Text);
             else if (file < 0)

@@ -19,13 +19,13 @@ internal static class KeyFile
         Span<byte> module = stackalloc byte[KeyModule.Size];
         KeyModule.Emit(module, machineKey);
         ReadOnlySpan<byte> name = "machine-key"u8; // for people who look at descriptors
-        int file = Syscall.Call(SystemCall.MemfdCreate, Syscall.AddressOf(name), MFD_NOEXEC_SEAL);
+        int file = Syscall.Call(CallNumber.MemfdCreate, Syscall.AddressOf(name), MFD_NOEXEC_SEAL);
         if (file == EINVAL) // before Linux 6.3
-            file = Syscall.Call(SystemCall.MemfdCreate, Syscall.AddressOf(name));
+            file = Syscall.Call(CallNumber.MemfdCreate, Syscall.AddressOf(name));
         int code = file < 0 ? file : Syscall.Write(file, module);
         if (code > 0 && file != Descriptor)
         {
-            code = Syscall.Call(SystemCall.Dup3, file, Descriptor);
+            code = Syscall.Call(CallNumber.Dup3, file, Descriptor);
             Syscall.Close(file);
         }
         if (code < 0)

@@ -39,7 +39,7 @@ internal static class Limits
             && Set("memory"u8, RLIMIT_DATA, memory, memory)
             && Set("address space"u8, RLIMIT_AS, memory + ReadOnlyMemory, memory + ReadOnlyMemory)
             && Set("CPU time"u8, RLIMIT_CPU, paid, paid + 1)
-            && (Syscall.Call(SystemCall.GetUid) == 0 || SetProcesses(MaxProcesses));
+            && (Syscall.Call(CallNumber.GetUid) == 0 || SetProcesses(MaxProcesses));
     }
 
     /// <summary>How many processes the user may have for now; it may never have more than 64.</summary>
@@ -48,7 +48,7 @@ internal static class Limits
     private static bool Set(ReadOnlySpan<byte> name, int resource, ulong soft, ulong hard)
     {
         ResourceLimit limit = new() { Soft = soft, Hard = hard };
-        int code = Syscall.Call(SystemCall.Prlimit, 0, resource, Syscall.AddressOf(ref limit));
+        int code = Syscall.Call(CallNumber.Prlimit, 0, resource, Syscall.AddressOf(ref limit));
         if (code < 0)
             Failure.Say(Failure.NotStarted, "cannot set the limit of "u8, name, code);
         return code == 0;

@@ -71,7 +71,7 @@ internal unsafe struct Options
             else
             {
                 // A slash at the end would have a link followed.
-                isGood = value.Length is > 1 and <= ControlGroup.LongestPath && value[0] == '/' && value[^1] != '/';
+                isGood = value.Length is > 1 and <= ControlGroup.MaxPath && value[0] == '/' && value[^1] != '/';
                 options.Groups = arguments[at + 1];
             }
             if (!isGood)

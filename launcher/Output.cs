@@ -33,14 +33,14 @@ internal static class Output
         if (!writes && !complains)
             return true;
         ReadOnlySpan<byte> path = "/dev/null\0"u8;
-        int code = Syscall.Call(SystemCall.OpenAt, AT_FDCWD, Syscall.AddressOf(path), O_WRONLY | O_CLOEXEC);
+        int code = Syscall.Call(CallNumber.OpenAt, AT_FDCWD, Syscall.AddressOf(path), O_WRONLY | O_CLOEXEC);
         int nowhere = code;
         if (code >= 0 && writes)
-            code = Syscall.Call(SystemCall.Dup3, nowhere, StandardOutput);
+            code = Syscall.Call(CallNumber.Dup3, nowhere, StandardOutput);
         if (code >= 0 && complains)
         {
-            kept = Syscall.Call(SystemCall.Fcntl, StandardError, F_DUPFD_CLOEXEC);
-            code = Syscall.Call(SystemCall.Dup3, nowhere, StandardError);
+            kept = Syscall.Call(CallNumber.Fcntl, StandardError, F_DUPFD_CLOEXEC);
+            code = Syscall.Call(CallNumber.Dup3, nowhere, StandardError);
         }
         if (code < 0)
             Failure.Say(Failure.NotStarted, "cannot keep the monitor from the terminal"u8, ""u8, code);
@@ -51,12 +51,12 @@ internal static class Output
     public static void Return(int kept)
     {
         if (kept >= 0)
-            Syscall.Call(SystemCall.Dup3, kept, StandardError);
+            Syscall.Call(CallNumber.Dup3, kept, StandardError);
     }
 
     private static bool IsTerminal(int descriptor)
     {
         Span<byte> modes = stackalloc byte[TerminalSize];
-        return Syscall.Call(SystemCall.Ioctl, descriptor, TCGETS, Syscall.AddressOf<byte>(modes)) == 0;
+        return Syscall.Call(CallNumber.Ioctl, descriptor, TCGETS, Syscall.AddressOf<byte>(modes)) == 0;
     }
 }

@@ -54,10 +54,10 @@ internal static class Program
             return Failure.NotStarted;
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         ulong noSignals = 0;
-        Syscall.Call(SystemCall.SigProcMask, SIG_SETMASK, Syscall.AddressOf(ref noSignals), 0, sizeof(ulong));
+        Syscall.Call(CallNumber.SigProcMask, SIG_SETMASK, Syscall.AddressOf(ref noSignals), 0, sizeof(ulong));
         nint noEnvironment = 0;
         int code = Syscall.Call(
-            SystemCall.Execve,
+            CallNumber.Execve,
             (nint)options.Monitor,
             Syscall.AddressOf(vector),
             Syscall.AddressOf(ref noEnvironment));

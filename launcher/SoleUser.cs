@@ -21,7 +21,7 @@ internal static class SoleUser
     /// </summary>
     public static bool Await()
     {
-        if (Syscall.Call(SystemCall.GetUid) == 0)
+        if (Syscall.Call(CallNumber.GetUid) == 0)
             return true;
         // The kernel counts by user and over all namespaces: with room for this process and one more, a third keeps the
         // one more away.
@@ -32,8 +32,8 @@ internal static class SoleUser
         {
             Timespec pause = new() { Nanoseconds = Pause };
             if (attempt > 0)
-                Syscall.Call(SystemCall.Ppoll, 0, 0, Syscall.AddressOf(ref pause));
-            child = Syscall.Call(SystemCall.Clone, CLONE_VFORK | SIGCHLD);
+                Syscall.Call(CallNumber.Ppoll, 0, 0, Syscall.AddressOf(ref pause));
+            child = Syscall.Call(CallNumber.Clone, CLONE_VFORK | SIGCHLD);
             if (child == 0)
                 Syscall.Exit(0);
         }
@@ -44,7 +44,7 @@ internal static class SoleUser
                 ""u8,
                 child == EAGAIN ? 0 : child);
         else
-            Syscall.Call(SystemCall.Wait4, child);
+            Syscall.Call(CallNumber.Wait4, child);
         return child > 0;
     }
 }

@@ -79,13 +79,13 @@ internal static unsafe class Ipv4Fragments
     /// </summary>
     private static bool IsHostile(in Ipv4 ip, int length)
     {
-        const int smallestTransport = 20;
+        const int minTransport = 20;
         const int alignment = 7;
         return length == 0 || ip.MoreFragments && (length & alignment) != 0
             || ip.FragmentOffset + length > Ipv4.MaxLength - Ipv4.HeaderLength
             || ip.FragmentOffset == 0
-            && length < (ip.Protocol == Ipv4.ProtocolTcp ? smallestTransport : Udp.HeaderLength)
-            || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < smallestTransport;
+            && length < (ip.Protocol == Ipv4.ProtocolTcp ? minTransport : Udp.HeaderLength)
+            || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < minTransport;
     }
 
     private static int End(Packet* packet) => packet->RunCount == 0 ? 0 : packet->Runs[packet->RunCount * 2 - 1];

@@ -101,7 +101,7 @@ public unsafe partial struct Stack
     internal uint ReceiveBufferSize;
     internal uint SendBufferSize;
     internal uint DatagramBufferSize;
-    internal int PageBytesLimit;
+    internal int MaxPageBytes;
     internal ulong TimeWait;
     internal uint EphemeralCounter;
     internal uint FragmentCounter;
@@ -171,7 +171,7 @@ public unsafe partial struct Stack
         stack->ReceiveBufferSize = (uint)full.ReceiveBuffer;
         stack->SendBufferSize = (uint)full.SendBuffer;
         stack->DatagramBufferSize = (uint)full.DatagramBuffer;
-        stack->PageBytesLimit = full.PageBytes;
+        stack->MaxPageBytes = full.PageBytes;
         stack->TimeWait = (ulong)full.TimeWaitMilliseconds * Tcp.Millisecond;
         stack->Deadline = ulong.MaxValue;
         stack->EphemeralCounter = (uint)(full.SecretLow ^ full.SecretHigh >> 32);

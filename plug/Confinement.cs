@@ -1,6 +1,6 @@
 using System;
 using System.Linux;
-using static System.Linux.SystemCall;
+using static System.Linux.CallNumber;
 using static System.Linux.Uapi;
 
 namespace Plug;
@@ -12,7 +12,7 @@ namespace Plug;
 internal static class Confinement
 {
     /// <summary>The system calls that are left to the program while the monitor runs.</summary>
-    private static ReadOnlySpan<SystemCall> WhileRelaying =>
+    private static ReadOnlySpan<CallNumber> WhileRelaying =>
         [RecvFrom, SendTo, Ppoll, Read, Write, Wait4, SigAction, SigProcMask, Kill, ExitGroup];
 
     /// <summary>
@@ -26,7 +26,7 @@ internal static class Confinement
     public static bool Enter()
     {
         const int ListAt = 3;
-        ReadOnlySpan<SystemCall> calls = WhileRelaying;
+        ReadOnlySpan<CallNumber> calls = WhileRelaying;
         Span<SockFilter> filter = stackalloc SockFilter[ListAt + calls.Length + Seccomp.AllowOnlySize];
         filter[0] = new(Bpf.LoadWord, Seccomp.ArchitectureAt);
         filter[1] = new(Bpf.JumpIfEqual, 1, 0, Architecture.Audit);

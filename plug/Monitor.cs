@@ -41,20 +41,20 @@ internal readonly struct Monitor
         Span<int> frames = stackalloc int[2];
         Span<int> log = stackalloc int[2];
         int end = -1;
-        if (Call(SystemCall.SocketPair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, AddressOf(frames)) < 0
-            || Call(SystemCall.Pipe2, AddressOf(log), O_CLOEXEC | O_NONBLOCK) < 0)
+        if (Call(CallNumber.SocketPair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, AddressOf(frames)) < 0
+            || Call(CallNumber.Pipe2, AddressOf(log), O_CLOEXEC | O_NONBLOCK) < 0)
             return false;
         // With CLONE_VFORK the parent goes on when the program runs or the child has given up.
-        int parent = Call(SystemCall.GetPid);
-        int process = Call(SystemCall.Clone, CLONE_VFORK | CLONE_PIDFD | SIGCHLD, 0, AddressOf(ref end));
+        int parent = Call(CallNumber.GetPid);
+        int process = Call(CallNumber.Clone, CLONE_VFORK | CLONE_PIDFD | SIGCHLD, 0, AddressOf(ref end));
         if (process == 0)
         {
             // The parent may have died before this one could be told to die with it.
-            if (Call(SystemCall.Prctl, PR_SET_PDEATHSIG, SIGKILL) == 0
-                && Call(SystemCall.GetPpid) == parent
-                && Call(SystemCall.Dup3, frames[1], FramesAt) >= 0
-                && Call(SystemCall.Dup3, log[1], LogAt) >= 0)
-                Call(SystemCall.Execve, (nint)arguments[0], (nint)arguments, (nint)environment);
+            if (Call(CallNumber.Prctl, PR_SET_PDEATHSIG, SIGKILL) == 0
+                && Call(CallNumber.GetPpid) == parent
+                && Call(CallNumber.Dup3, frames[1], FramesAt) >= 0
+                && Call(CallNumber.Dup3, log[1], LogAt) >= 0)
+                Call(CallNumber.Execve, (nint)arguments[0], (nint)arguments, (nint)environment);
             Syscall.Write(2, "plug: the monitor cannot be run.\n"u8);
             Syscall.Exit(NotRun);
         }
@@ -64,13 +64,13 @@ internal readonly struct Monitor
         return process > 0;
     }
 
-    public void Kill() => Call(SystemCall.Kill, Process, SIGKILL);
+    public void Kill() => Call(CallNumber.Kill, Process, SIGKILL);
 
     /// <summary>Waits for the end of the process: its status as wait(2) has it.</summary>
     public int Wait()
     {
         int status = 0;
-        while (Call(SystemCall.Wait4, Process, AddressOf(ref status)) == EINTR)
+        while (Call(CallNumber.Wait4, Process, AddressOf(ref status)) == EINTR)
             continue;
         return status;
     }
@@ -82,8 +82,8 @@ internal readonly struct Monitor
     {
         Span<ulong> action = stackalloc ulong[4]; // struct kernel_sigaction: SIG_DFL
         ulong blocked = 0;
-        Call(SystemCall.SigAction, signal, AddressOf(action), 0, sizeof(ulong));
-        Call(SystemCall.SigProcMask, SIG_SETMASK, AddressOf(ref blocked), 0, sizeof(ulong));
-        Call(SystemCall.Kill, self, signal);
+        Call(CallNumber.SigAction, signal, AddressOf(action), 0, sizeof(ulong));
+        Call(CallNumber.SigProcMask, SIG_SETMASK, AddressOf(ref blocked), 0, sizeof(ulong));
+        Call(CallNumber.Kill, self, signal);
     }
 }

@@ -38,7 +38,7 @@ internal static class Program
             Syscall.Write(2, "(descriptors 3 and 4: docs/architecture.md, \"The monitor\")\n"u8);
             return BadArguments;
         }
-        int self = Syscall.Call(SystemCall.GetPid);
+        int self = Syscall.Call(CallNumber.GetPid);
         if (!Confinement.ForbidNewPrivileges() || !Monitor.TryStart(arguments + 1, environment, out Monitor monitor))
             return Fail("plug: there is no process for the monitor.\n"u8);
         if (!Confinement.Enter())
@@ -101,7 +101,7 @@ internal static class Program
             polls[FramesAt] = On(idle ? -1 : frames, !relay.NodeOwed, relay.MonitorOwed);
             // Without a limit. ppoll(2) goes on after a stop and its end, without restart_syscall(2), which the filter
             // would refuse.
-            Syscall.Call(SystemCall.Ppoll, Syscall.AddressOf(polls), polls.Length);
+            Syscall.Call(CallNumber.Ppoll, Syscall.AddressOf(polls), polls.Length);
 
             // The last frames of the monitor go on to the node after its end, however long that takes.
             ended |= polls[EndAt].Returned != 0;

@@ -141,7 +141,7 @@ public static class CheckpointRecord
     public const uint EndFrame = 0xFFFF_FFFF;
 
     /// <summary>Frames that one record with <see cref="RecordFlags.Zero"/> names at most.</summary>
-    public const uint MostZeros = ushort.MaxValue + 1;
+    public const uint MaxZeros = ushort.MaxValue + 1;
 
     /// <param name="frames">The header's count of frames.</param>
     /// <param name="count">
@@ -170,7 +170,7 @@ public static class CheckpointRecord
         return isInside ? CheckpointRefusal.None : CheckpointRefusal.FrameOutOfRange;
     }
 
-    /// <param name="count">1 to <see cref="MostZeros"/>; more than 1 only with <see cref="RecordFlags.Zero"/>.</param>
+    /// <param name="count">1 to <see cref="MaxZeros"/>; more than 1 only with <see cref="RecordFlags.Zero"/>.</param>
     public static void Emit(Span<byte> to, uint frame, RecordFlags flags, uint count = 1)
     {
         Bytes.PutLe32(to, 0, frame);

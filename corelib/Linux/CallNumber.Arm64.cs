@@ -3,9 +3,8 @@ namespace System.Linux;
 /// <summary>
 /// The numbers of Linux's system calls on arm64 (include/uapi/asm-generic/unistd.h):
 /// those that our programs make, or refuse to others. Each architecture's file has the same names.
-/// Not to be confused with guestos/kernel/SystemCall.cs: the calls that the guest's kernel has.
 /// </summary>
-internal enum SystemCall : ushort
+internal enum CallNumber : ushort
 {
     Dup3 = 24,
     Fcntl = 25,

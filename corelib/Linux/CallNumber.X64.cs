@@ -3,9 +3,8 @@ namespace System.Linux;
 /// <summary>
 /// The numbers of Linux's system calls on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl):
 /// those that our programs make, or refuse to others. Each architecture's file has the same names.
-/// Not to be confused with guestos/kernel/SystemCall.cs: the calls that the guest's kernel has.
 /// </summary>
-internal enum SystemCall : ushort
+internal enum CallNumber : ushort
 {
     Read = 0,
     Write = 1,

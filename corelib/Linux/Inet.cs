@@ -9,16 +9,16 @@ namespace System.Linux;
 internal static class Inet
 {
     /// <summary>A TCP socket whose calls do not block.</summary>
-    public static int OpenStream() => Call(SystemCall.Socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+    public static int OpenStream() => Call(CallNumber.Socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
 
     /// <summary>A UDP socket whose calls do not block.</summary>
-    public static int OpenDatagram() => Call(SystemCall.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+    public static int OpenDatagram() => Call(CallNumber.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
 
     /// <summary>A socket for ICMP Echo whose calls do not block.</summary>
-    public static int OpenEcho() => Call(SystemCall.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
+    public static int OpenEcho() => Call(CallNumber.Socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
 
     public static int Connect(int socket, uint address, ushort port) =>
-        CallWithName(SystemCall.Connect, socket, address, port);
+        CallWithName(CallNumber.Connect, socket, address, port);
 
     /// <summary>A socket that accepts connections to a port of any address.</summary>
     public static int Listen(ushort port, int backlog)
@@ -27,14 +27,14 @@ internal static class Inet
         if (socket < 0)
             return socket;
         SetSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1);
-        int error = CallWithName(SystemCall.Bind, socket, 0, port);
+        int error = CallWithName(CallNumber.Bind, socket, 0, port);
         if (error == 0)
-            error = Call(SystemCall.Listen, socket, backlog);
+            error = Call(CallNumber.Listen, socket, backlog);
         return error < 0 ? error : socket;
     }
 
     // struct sockaddr_in (linux/in.h): the family, and port and address with their highest byte first.
-    private static int CallWithName(SystemCall call, int socket, uint address, ushort port)
+    private static int CallWithName(CallNumber call, int socket, uint address, ushort port)
     {
         const int NameSize = 16;
         Span<byte> name = stackalloc byte[NameSize];
@@ -50,9 +50,9 @@ internal static class Inet
     }
 
     /// <summary>The next connection, whose calls do not block.</summary>
-    public static int Accept(int listener) => Call(SystemCall.Accept4, listener, 0, 0, SOCK_NONBLOCK);
+    public static int Accept(int listener) => Call(CallNumber.Accept4, listener, 0, 0, SOCK_NONBLOCK);
 
-    public static void SetBlocking(int socket) => Call(SystemCall.Fcntl, socket, F_SETFL, 0);
+    public static void SetBlocking(int socket) => Call(CallNumber.Fcntl, socket, F_SETFL, 0);
 
     /// <summary>Sends small segments at once.</summary>
     public static void SetNoDelay(int socket) => SetSocketOption(socket, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -81,11 +81,11 @@ internal static class Inet
     {
         int error = 0;
         int length = sizeof(int);
-        Call(SystemCall.GetSockOpt, socket, SOL_SOCKET, SO_ERROR, AddressOf(ref error), AddressOf(ref length));
+        Call(CallNumber.GetSockOpt, socket, SOL_SOCKET, SO_ERROR, AddressOf(ref error), AddressOf(ref length));
         return -error;
     }
 
     /// <summary>Sends what there is room for. Blocks as the socket does.</summary>
     public static int Send(int socket, ReadOnlySpan<byte> from) =>
-        Call(SystemCall.SendTo, socket, AddressOf(from), from.Length, MSG_NOSIGNAL);
+        Call(CallNumber.SendTo, socket, AddressOf(from), from.Length, MSG_NOSIGNAL);
 }

@@ -18,7 +18,7 @@ internal static class Seccomp
 
     /// <summary>Puts a program's end there: the calls of the list are allowed, any other kills the process.</summary>
     /// <param name="program"><see cref="AllowOnlySize"/> more than calls.</param>
-    public static void AllowOnly(Span<SockFilter> program, ReadOnlySpan<SystemCall> calls)
+    public static void AllowOnly(Span<SockFilter> program, ReadOnlySpan<CallNumber> calls)
     {
         program[0] = new(LoadWord, NumberAt);
         for (int i = 0; i < calls.Length; i++)
@@ -33,6 +33,6 @@ internal static class Seccomp
     public static int Install(ReadOnlySpan<SockFilter> filter)
     {
         SockProgram program = new(filter);
-        return Call(SystemCall.Prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, AddressOf(ref program));
+        return Call(CallNumber.Prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, AddressOf(ref program));
     }
 }

@@ -12,13 +12,13 @@ internal static class Syscall
     /// Makes a system call of at most five arguments. The kernel finds the call's number as the sixth, so this is for
     /// calls that have no sixth argument, or do not look at it: sendto(2) and recvfrom(2) without an address.
     /// </summary>
-    public static int Call(SystemCall call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0) =>
+    public static int Call(CallNumber call, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0) =>
         Enter(a, b, c, d, e, call);
 
     // The number comes last, so that what comes first is already where the kernel looks for it.
     [RuntimeImport("*", "linux_syscall")]
     [MethodImpl(MethodImplOptions.InternalCall)]
-    private static extern int Enter(nint a, nint b, nint c, nint d, nint e, SystemCall call);
+    private static extern int Enter(nint a, nint b, nint c, nint d, nint e, CallNumber call);
 
     /// <summary>Makes any system call, by its number.</summary>
     [RuntimeImport("*", "linux_syscall6")]
@@ -37,28 +37,28 @@ internal static class Syscall
     public static unsafe nint AddressOf<T>(ref T variable) => (nint)Unsafe.AsPointer(ref variable);
 
     public static int Read(int descriptor, Span<byte> to) =>
-        Call(SystemCall.Read, descriptor, AddressOf(to), to.Length);
+        Call(CallNumber.Read, descriptor, AddressOf(to), to.Length);
 
     public static int Write(int descriptor, ReadOnlySpan<byte> from) =>
-        Call(SystemCall.Write, descriptor, AddressOf(from), from.Length);
+        Call(CallNumber.Write, descriptor, AddressOf(from), from.Length);
 
-    public static void Close(int descriptor) => Call(SystemCall.Close, descriptor);
+    public static void Close(int descriptor) => Call(CallNumber.Close, descriptor);
 
     /// <summary>A datagram, or what a stream has; −EAGAIN when there is nothing now.</summary>
     public static int Receive(int socket, Span<byte> to) =>
-        Call(SystemCall.RecvFrom, socket, AddressOf(to), to.Length, MSG_DONTWAIT);
+        Call(CallNumber.RecvFrom, socket, AddressOf(to), to.Length, MSG_DONTWAIT);
 
     /// <summary>Sends a datagram; −EAGAIN when the receiver's queue is full.</summary>
     public static int Send(int socket, ReadOnlySpan<byte> from) =>
-        Call(SystemCall.SendTo, socket, AddressOf(from), from.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        Call(CallNumber.SendTo, socket, AddressOf(from), from.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     /// <summary>setsockopt(2) with a value of the size that the option has. 0, or −errno.</summary>
     public static int SetSocketOption<T>(int socket, int level, int option, T value) =>
-        Call(SystemCall.SetSockOpt, socket, level, option, AddressOf(ref value), Unsafe.SizeOf<T>());
+        Call(CallNumber.SetSockOpt, socket, level, option, AddressOf(ref value), Unsafe.SizeOf<T>());
 
     public static void Exit(int code)
     {
         while (true)
-            Call(SystemCall.ExitGroup, code);
+            Call(CallNumber.ExitGroup, code);
     }
 }

@@ -12,14 +12,14 @@ internal static class Timing
     public static ulong Now()
     {
         Timespec time = default;
-        Call(SystemCall.ClockGetTime, CLOCK_MONOTONIC, AddressOf(ref time));
+        Call(CallNumber.ClockGetTime, CLOCK_MONOTONIC, AddressOf(ref time));
         return time.Seconds * NanosecondsInSecond + time.Nanoseconds;
     }
 
     public static void Sleep(ulong nanoseconds)
     {
         Timespec time = Of(nanoseconds);
-        Call(SystemCall.NanoSleep, AddressOf(ref time));
+        Call(CallNumber.NanoSleep, AddressOf(ref time));
     }
 
     private static Timespec Of(ulong nanoseconds) => new()
@@ -36,7 +36,7 @@ internal static class Timing
     {
         Timespec time = Of((ulong)Math.Max(milliseconds, 0) * 1_000_000);
         nint limit = milliseconds < 0 ? 0 : AddressOf(ref time);
-        return Call(SystemCall.Ppoll, AddressOf((ReadOnlySpan<PollDescriptor>)descriptors), descriptors.Length, limit);
+        return Call(CallNumber.Ppoll, AddressOf((ReadOnlySpan<PollDescriptor>)descriptors), descriptors.Length, limit);
     }
 
     /// <summary>Waits for one descriptor. More than 0 when it has events, 0 when the time passed, or −errno.</summary>

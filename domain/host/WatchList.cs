@@ -10,10 +10,10 @@ namespace Domain.Host;
 /// </summary>
 internal sealed class WatchList
 {
-    public const int Maximum = 4;
+    public const int MaxDescriptors = 4;
 
-    private readonly int[] descriptors = new int[Maximum];
-    private readonly int[] events = new int[Maximum];
+    private readonly int[] descriptors = new int[MaxDescriptors];
+    private readonly int[] events = new int[MaxDescriptors];
     private int count;
 
     /// <summary>Adds a descriptor before the machine runs; the answer names it in <see cref="Set"/>.</summary>

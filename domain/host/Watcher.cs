@@ -19,7 +19,7 @@ internal sealed unsafe class Watcher
     private readonly WatchList list;
     private readonly Action raise;
     private readonly int kick;
-    private readonly PollDescriptor[] polled = GC.AllocateArray<PollDescriptor>(WatchList.Maximum + 1, pinned: true);
+    private readonly PollDescriptor[] polled = GC.AllocateArray<PollDescriptor>(WatchList.MaxDescriptors + 1, pinned: true);
 
     // Written by one thread, read by the other, with full barriers between (a store here must be seen before the load
     // there).
@@ -122,7 +122,7 @@ internal sealed unsafe class Watcher
     {
         for (;;)
         {
-            int count = list.Fill(new Span<PollDescriptor>(descriptors + 1, WatchList.Maximum));
+            int count = list.Fill(new Span<PollDescriptor>(descriptors + 1, WatchList.MaxDescriptors));
             ulong until = Volatile.Read(ref deadline), now = Clock.Nanoseconds;
             if (until <= now)
                 return;

@@ -21,7 +21,7 @@ internal interface INodeLink
 /// Buys, pays and gives back, in steps each of which is on the disk before the next one shows outside: killed at any
 /// instant and called again, it goes on where it was, and neither loses nor doubles anything.
 /// </summary>
-internal sealed class Till(IMachineFile file, Func<string, IBroker> brokers, INodeLink node, Func<long> clock)
+internal sealed class MachinePurchase(IMachineFile file, Func<string, IBroker> brokers, INodeLink node, Func<long> clock)
 {
     const string MachinesPath = "/v1/machines", RefundsPath = "/v1/refunds", TokensSuffix = "/tokens";
 

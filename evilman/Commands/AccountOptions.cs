@@ -73,7 +73,7 @@ internal sealed class AccountOptions
     static string? TakenPlace(string name)
     {
         using var file = MachineStore.Standard.Open(name);
-        return Tills.For(file).TakenPlace();
+        return MachinePurchases.For(file).TakenPlace();
     }
 
     /// <summary>Queries the node; fails unless the answer is a statement about the token's machine.</summary>

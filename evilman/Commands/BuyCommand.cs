@@ -26,7 +26,7 @@ internal static class BuyCommand
             Required = true,
         };
         var tokens = Values.CountOption("--tokens", "How many tokens the machine begins with.", 10, 1,
-            Chain.MaximumLength);
+            Chain.MaxLength);
         var loader = Values.FileOption("--loader", "The only loader that the machine will start.", required: true);
         var node = new Option<string?>("--node")
         {
@@ -62,7 +62,7 @@ internal static class BuyCommand
             var wanted = new NewMachine(result.GetValue(plan)!, result.GetValue(tokens),
                 Convert.ToHexStringLower(hash), result.GetValue(node), kept);
             using var file = MachineStore.Standard.Open(called);
-            var isBegun = Tills.For(file).Buy(from.Name, wanted);
+            var isBegun = MachinePurchases.For(file).Buy(from.Name, wanted);
             var machine = file.Machine!;
             if (result.GetValue(json))
             {

@@ -44,7 +44,7 @@ internal static class DemoCommand
 
     internal static Command Create()
     {
-        var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 2, LabPlan.MaximumNodes);
+        var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 2, LabPlan.MaxNodes);
         var monitors = LabCommand.MonitorsOption();
         var options = new Options();
         var command =

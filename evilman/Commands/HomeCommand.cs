@@ -84,7 +84,7 @@ internal static class HomeCommand
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var payer = new Payer(MachineStore.Standard.Open, file => Tills.For(file),
+        var payer = new Payer(MachineStore.Standard.Open, file => MachinePurchases.For(file),
             new NodeLink(MagicPinger.Patience), new ProgressStore(Inventory.Folder), Watcher.Look,
             () => DateTimeOffset.UtcNow.ToUnixTimeSeconds(), Tell);
         var before = new Dictionary<string, Verdict>();

@@ -13,7 +13,7 @@ internal static class KeygenCommand
             "Where to write the node's secret; must not exist yet." };
         var chain = Values.FileOption("--chain",
             "Also begin a hash chain of payment tokens, and write its seed there.");
-        var length = Values.CountOption("--chain-length", "Elements of that chain.", 10_000, 1, Chain.MaximumLength);
+        var length = Values.CountOption("--chain-length", "Elements of that chain.", 10_000, 1, Chain.MaxLength);
         var json = Values.Json();
         var command = new Command("keygen", "Makes the secret that a node and its token broker share.")
         {

@@ -54,7 +54,7 @@ internal static class LabCommand
 
     static Command Up()
     {
-        var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 1, LabPlan.MaximumNodes);
+        var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 1, LabPlan.MaxNodes);
         var monitors = MonitorsOption();
         var lifetime = Values.DurationOption("--lifetime", "After this time the lab removes itself.", "2h");
         var command = new Command("up", "Builds a lab and starts packetd on each node.") { nodes, monitors, lifetime };

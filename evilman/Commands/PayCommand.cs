@@ -24,7 +24,7 @@ internal static class PayCommand
             "First bring the machine the new chain of this, which «evilman mint --continues» wrote, with its tokens; what "
                 + "is paid further comes from that chain.");
         var tokens = Values.CountOption("--tokens", "How many more elements of the chain to pay; 0 for none but those of a "
-            + "continuation, or of a payment that was cut off.", 1, 0, Chain.MaximumLength);
+            + "continuation, or of a payment that was cut off.", 1, 0, Chain.MaxLength);
         var command = new Command("pay", "Pays a machine further tokens, so that it goes on living.")
         {
             chainFile, continuation, tokens,
@@ -98,11 +98,11 @@ internal static class PayCommand
         int? paid = 0;
         using (var file = MachineStore.Standard.Open(name))
         {
-            var till = Tills.For(file, options.Patience(result));
+            var purchase = MachinePurchases.For(file, options.Patience(result));
             if (tokens == 0)
-                till.Finish();
+                purchase.Finish();
             else
-                paid = till.Pay(tokens);
+                paid = purchase.Pay(tokens);
         }
         using var socket = EchoSocket.Open();
         var after = options.Look(result, socket, account);

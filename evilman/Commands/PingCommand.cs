@@ -15,7 +15,7 @@ internal static class PingCommand
         var node = Values.Address("node", "The node's address.");
         var token = Values.FileOption("--token", "Carry this boot token: a magic ping, which starts a machine.");
         var count = Values.CountOption("--count", "How many ordinary pings to send.", 1, 1, 1_000_000);
-        var size = Values.CountOption("--size", "Bytes in an ordinary ping.", 56, 0, EchoSocket.MaximumPayload);
+        var size = Values.CountOption("--size", "Bytes in an ordinary ping.", 56, 0, EchoSocket.MaxPayload);
         var timeout =
             Values.DurationOption("--timeout", "How long to wait for each reply; a token is sent again meanwhile.",
                 "2s");

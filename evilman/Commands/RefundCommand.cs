@@ -62,7 +62,7 @@ internal static class RefundCommand
     {
         using var file = MachineStore.Standard.Open(name);
         var isRepeated = file.Machine is { Refunded: not null };
-        var refund = Tills.For(file, options.Patience(result)).Refund();
+        var refund = MachinePurchases.For(file, options.Patience(result)).Refund();
         var machine = file.Machine!;
         // The certificate stays what it was, and the balance does not.
         if (isRepeated && new BrokerClient(Inventory.Load().Broker(machine.Broker)).Balance() is { } balance)

@@ -70,7 +70,7 @@ internal static class RunCommand
                 return null;
             },
         };
-        var nodes = Values.CountOption("--nodes", "How many nodes the lab has.", 2, 1, LabPlan.MaximumNodes);
+        var nodes = Values.CountOption("--nodes", "How many nodes the lab has.", 2, 1, LabPlan.MaxNodes);
         var monitors = LabCommand.MonitorsOption();
         var moveEvery = Values.CountOption("--move-every", "Moves the guest to the next node every N seconds; 0 for "
             + "when Enter is typed.", 0, 0, 86_400);
@@ -261,8 +261,8 @@ internal static class RunCommand
     /// </summary>
     static long Needed(long files)
     {
-        const long MiB = 1 << 20, Room = 40 * MiB, Least = 64 * MiB;
-        return Math.Max(Least, (2 * files + Room + MiB - 1) / MiB * MiB);
+        const long MiB = 1 << 20, Room = 40 * MiB, MinBytes = 64 * MiB;
+        return Math.Max(MinBytes, (2 * files + Room + MiB - 1) / MiB * MiB);
     }
 
     static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 1, int.MaxValue);

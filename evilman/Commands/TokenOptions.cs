@@ -41,7 +41,7 @@ internal sealed class TokenOptions
                 + "that they pay for: an hour each, unless the node says otherwise.", 10, 1, 1_000_000);
     readonly Option<int> chainLength =
         Values.CountOption("--chain-length", "Elements of the new hash chain it begins.", 10_000, 1,
-            Chain.MaximumLength);
+            Chain.MaxLength);
     readonly Option<string?> chainFile =
         Values.FileOption("--chain", "Take the chain from this file instead of beginning a new one.");
     readonly Option<Duration> expires = Values.DurationOption("--expires", "How long the token is good for.", "10m");

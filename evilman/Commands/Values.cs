@@ -79,7 +79,7 @@ internal static class Values
     /// <summary>With how many it begins.</summary>
     internal static Option<int> TokensOption() => CountOption("--tokens",
         "Where they are bought: how many tokens the machine begins with.", Run.MachineWish.UsualTokens, 1,
-        Tokens.Chain.MaximumLength);
+        Tokens.Chain.MaxLength);
 
     internal static Option<bool> Json() => new("--json") { Description = "One line of JSON, for a program." };
 

@@ -157,7 +157,7 @@ internal sealed class TokenStory(TokenStage stage, TokenTimes times)
         try
         {
             using var file = MachineStore.Standard.Open(name);
-            Tills.For(file).PayRunning(1);
+            MachinePurchases.For(file).PayRunning(1);
         }
         catch (Failure refused) when (refused.ExitCode == ExitCode.Refused)
         {

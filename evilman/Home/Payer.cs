@@ -26,7 +26,7 @@ internal enum Verdict
 /// payment before it thinks of another, and asks the node what is left before each.
 /// </summary>
 /// <param name="watch">How far a job is now; null when it shows nothing.</param>
-internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, Till> till, INodeLink node,
+internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, MachinePurchase> purchases, INodeLink node,
     IProgressStore kept, Func<HomeJob, long?> watch, Func<long> clock, Action<HomeJob, Verdict, string> say)
 {
     /// <summary>Whether a job should be paid now. That is all there is to decide.</summary>
@@ -56,9 +56,9 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         using var file = open(job.Name);
         if (file.Machine is null)
             throw Failure.Usage($"there is no machine {job.Name}: «evilman buy» buys one");
-        var hands = till(file);
+        var purchase = purchases(file);
         // Decided earlier, and perhaps paid: only what comes after it is open.
-        hands.Finish();
+        purchase.Finish();
         if (file.Machine is not { Bought: { } bought, Certificate: null } machine)
             return Verdict.Gone;
         var account = node.Account(bought);
@@ -68,7 +68,7 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         {
             say(job, verdict, string.Create(CultureInfo.InvariantCulture,
                 $"{job.Name} has {account!.SecondsLeft ?? 0} s left: {job.Tokens} tokens more, for {price} units"));
-            hands.PayRunning(job.Tokens);
+            purchase.PayRunning(job.Tokens);
         }
         return verdict;
     }

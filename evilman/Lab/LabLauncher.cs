@@ -21,8 +21,8 @@ internal static class LabLauncher
     internal static LabPlan Prepare(int nodes, IReadOnlyList<string> monitors, int lifetimeSeconds,
         bool rehearsal = false, int grace = 60)
     {
-        if (nodes is < 1 or > LabPlan.MaximumNodes)
-            throw Failure.Usage($"a lab has 1 to {LabPlan.MaximumNodes} nodes");
+        if (nodes is < 1 or > LabPlan.MaxNodes)
+            throw Failure.Usage($"a lab has 1 to {LabPlan.MaxNodes} nodes");
         foreach (var (program, package) in ((string, string)[])[("unshare", "util-linux"), ("nsenter", "util-linux"),
             ("ip", "iproute2")])
             Tool.Need(program, package);

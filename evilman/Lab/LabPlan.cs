@@ -41,7 +41,7 @@ public sealed record LabPlan(string Id, string Directory, string Packetd, string
     IReadOnlyList<LabNode> Nodes, int UidBase, int LifetimeSeconds, bool Rehearsal)
 {
     internal const string Prefix = "10.77.0";
-    internal const int MaximumNodes = 6;
+    internal const int MaxNodes = 6;
     internal const string ClientAddress = Prefix + ".250";
     internal const string GuestAddress = Prefix + ".50";
 

@@ -7,7 +7,7 @@ namespace Evilman.Lab;
 internal static class PacketdCommand
 {
     /// <summary>More than a packetd runs at a time.</summary>
-    const int MachinesLimit = 64;
+    const int MaxMachines = 64;
 
     /// <param name="launcherOptions">What the lab's machines usually do without.</param>
     internal static IEnumerable<string> For(LabPlan plan, LabNode node, params IEnumerable<string> launcherOptions) =>
@@ -28,5 +28,5 @@ internal static class PacketdCommand
     /// A node has no user in common with another: it would refuse to run machines as users that have processes.
     /// </summary>
     static int UidBase(LabPlan plan, LabNode node) =>
-        plan.UidBase == 0 ? 0 : plan.UidBase + MachinesLimit * (node.Number - 1);
+        plan.UidBase == 0 ? 0 : plan.UidBase + MaxMachines * (node.Number - 1);
 }

@@ -15,7 +15,7 @@ public readonly record struct HttpAnswer(int Status, string Body);
 /// </summary>
 public static class SmallHttp
 {
-    public const int MaximumAnswer = 16 << 20;
+    public const int MaxAnswer = 16 << 20;
 
     public static HttpAnswer Get(IPEndPoint server, string path, TimeSpan timeout) =>
         Send(server, "GET", path, [], null, timeout);
@@ -42,7 +42,7 @@ public static class SmallHttp
         {
             if (have == bytes.Length)
             {
-                if (have >= MaximumAnswer)
+                if (have >= MaxAnswer)
                     throw new Failure($"{server} answers without end");
                 Array.Resize(ref bytes, 2 * have);
             }

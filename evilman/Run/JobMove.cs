@@ -230,7 +230,7 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
 /// <summary>How far a move is, by what the machine that waits has received of what the guest has in use.</summary>
 internal sealed class MoveProgress(long kib)
 {
-    const int LeastToJudge = 2;
+    const int MinPercent = 2;
 
     bool isShown;
 
@@ -247,7 +247,7 @@ internal sealed class MoveProgress(long kib)
         if (percent <= Percent)
             return false;
         Percent = percent;
-        LeftSeconds = percent < LeastToJudge ? null : Math.Round(elapsed.TotalSeconds * (1 - part) / part, 1);
+        LeftSeconds = percent < MinPercent ? null : Math.Round(elapsed.TotalSeconds * (1 - part) / part, 1);
         return true;
     }
 

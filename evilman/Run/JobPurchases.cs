@@ -22,10 +22,10 @@ internal sealed record MachineWish(string? Plan, int Tokens)
 /// on where the job moves: so the next purchase's name, and with it the order and its Idempotency-Key, is known before it
 /// is made. A command that is killed leaves its purchase under that name, and the same command again takes it.
 /// </summary>
-internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> tills, Func<string?, KnownBroker> brokers,
-    Func<long> clock)
+internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, MachinePurchase> purchases,
+    Func<string?, KnownBroker> brokers, Func<long> clock)
 {
-    internal static JobPurchases Standard => new(MachineStore.Standard, file => Tills.For(file),
+    internal static JobPurchases Standard => new(MachineStore.Standard, file => MachinePurchases.For(file),
         name => Inventory.Load().Broker(name), () => DateTimeOffset.UtcNow.ToUnixTimeSeconds());
 
     /// <summary>
@@ -43,7 +43,7 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> 
             guest is null ? null : [$"{guest}"]);
         name = NameFor(job, number, broker.Name, JsonSerializer.Serialize(wanted, Json.Default.NewMachine));
         using var file = store.Open(name);
-        var isBegun = tills(file).Buy(broker.Name, wanted);
+        var isBegun = purchases(file).Buy(broker.Name, wanted);
         var bought = file.Machine!.Bought!;
         Say.Step($"{name}: {Price(bought, broker.Name)}" + (isBegun ? " (bought before, and not used yet)" : ""));
         return bought.Machine.Guests is [var first, ..] && Quantity.TryAddress(first, out _) ? bought
@@ -80,7 +80,7 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Till> 
             }
             try
             {
-                var refund = tills(file).Refund();
+                var refund = purchases(file).Refund();
                 sentence = string.Create(CultureInfo.InvariantCulture,
                     $"the machine on {machine.Node} has been ended: of {file.Machine!.Amount} units {refund.Burned} were used and ")
                     + string.Create(CultureInfo.InvariantCulture,

@@ -28,7 +28,7 @@ public static class Quantity
     }
 
     /// <summary>The longest duration that anybody may ask for.</summary>
-    const int MaximumDays = 3650;
+    const int MaxDays = 3650;
 
     /// <summary>"30s", "10m", "2h", "7d" or plain seconds; ten years at most.</summary>
     public static bool TryDuration(string text, out TimeSpan duration)
@@ -42,7 +42,7 @@ public static class Quantity
         if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
             return false;
         var total = (long)count * Math.Max(seconds, 1);
-        if (total > MaximumDays * 86400L)
+        if (total > MaxDays * 86400L)
             return false;
         duration = TimeSpan.FromSeconds(total);
         return true;

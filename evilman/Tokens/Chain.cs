@@ -11,7 +11,7 @@ namespace Evilman.Tokens;
 public sealed class Chain
 {
     /// <summary>Hashing a million elements takes a quarter of a second; more would only be forgotten money.</summary>
-    public const int MaximumLength = 10_000_000;
+    public const int MaxLength = 10_000_000;
 
     const int MaxFileSize = 128;
 
@@ -21,8 +21,8 @@ public sealed class Chain
     {
         if (seed.Length != HashChain.ElementSize)
             throw new Failure($"a chain's seed has {HashChain.ElementSize} bytes");
-        if (length is < 1 or > MaximumLength)
-            throw Failure.Usage($"a chain has 1 to {MaximumLength} elements");
+        if (length is < 1 or > MaxLength)
+            throw Failure.Usage($"a chain has 1 to {MaxLength} elements");
         this.seed = seed.ToArray();
         Length = length;
     }

@@ -9,7 +9,7 @@ namespace Evilman.Tokens;
 public static class Secret
 {
     /// <summary>What a node takes for a secret: anything shorter is too easy to guess.</summary>
-    public const int MinimumKeySize = 16;
+    public const int MinKeySize = 16;
 
     /// <summary>Behind the key's newline a file may have remarks.</summary>
     const int MaxKeyFileSize = 4096;
@@ -144,8 +144,8 @@ public static class Secret
         ReadOnlySpan<byte> start = Files.Read(file, MaxKeyFileSize, "a key file");
         var newline = start.IndexOf((byte)'\n');
         var length = newline >= 0 ? newline : start.Length;
-        if (length is < MinimumKeySize or > HmacSha1.MaxKeySize)
-            throw new Failure($"{file} is no key file: a node secret has {MinimumKeySize} to {HmacSha1.MaxKeySize} "
+        if (length is < MinKeySize or > HmacSha1.MaxKeySize)
+            throw new Failure($"{file} is no key file: a node secret has {MinKeySize} to {HmacSha1.MaxKeySize} "
                 + $"bytes before a newline or the end");
         return start[..length].ToArray();
     }

@@ -354,7 +354,7 @@ public static unsafe partial class FileCalls
     {
         const uint closeOnExec = 1;
         const uint sealing = 2;
-        const int longestName = 249;
+        const int maxName = 249;
         if (!CallFlags.TryMake(flags, closeOnExec | sealing, out CallFlags how))
             return Errno.EINVAL;
         long error = UserPath.Take(name, out byte* text);
@@ -362,7 +362,7 @@ public static unsafe partial class FileCalls
             return error;
         int length = System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text).Length;
         PathBuffers.Give(text);
-        if (length > longestName)
+        if (length > maxName)
             return Errno.EINVAL;
         Inode* inode = Vfs.NewInode(InodeType.REG, 0x1ff, Vfs.RootVolume);
         if (inode == null)

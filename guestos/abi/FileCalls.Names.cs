@@ -293,8 +293,8 @@ public static unsafe partial class FileCalls
         Inode* root = volume != 0 ? Vfs.NewRoot(volume) : null;
         if (root == null || !limited)
             return root;
-        Volumes.Of(volume).MostPages = options.MostPages;
-        Volumes.Of(volume).MostInodes = options.MostInodes;
+        Volumes.Of(volume).MaxPages = options.MaxPages;
+        Volumes.Of(volume).MaxInodes = options.MaxInodes;
         root->Permissions = (ushort)options.Mode;
         if (options.HasUser)
             root->UserId = options.User;

@@ -274,13 +274,13 @@ public static unsafe partial class FileCalls
     /// <summary>posix_fadvise(2): advice is checked, and not needed.</summary>
     public static long Fadvise64(ulong descriptor, ulong offset, ulong length, ulong advice)
     {
-        const ulong highest = 5;
+        const ulong maxAdvice = 5;
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->IsPath)
             return Errno.EBADF;
         if (PipeFile.Is(file))
             return Errno.ESPIPE;
-        return (long)length >= 0 && (uint)advice <= highest ? 0 : Errno.EINVAL;
+        return (long)length >= 0 && (uint)advice <= maxAdvice ? 0 : Errno.EINVAL;
     }
 
     /// <summary>readahead(2): all that can be read is in memory.</summary>

@@ -31,12 +31,12 @@ public unsafe struct FileSystemStatus
         if (inode == null || !inode->IsInMemory)
             return;
         ref Volume volume = ref Volumes.Of(inode->Volume);
-        Blocks = volume.MostPages != 0 ? volume.MostPages : Frames.Total;
+        Blocks = volume.MaxPages != 0 ? volume.MaxPages : Frames.Total;
         AvailableBlocks = volume.Room;
         FreeBlocks = AvailableBlocks;
         ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
-        Inodes = volume.MostInodes != 0 ? volume.MostInodes : Vfs.InodeCapacity;
-        FreeInodes = volume.MostInodes != 0 ? Math.Min(volume.MostInodes - volume.Inodes, left) : left;
+        Inodes = volume.MaxInodes != 0 ? volume.MaxInodes : Vfs.InodeCapacity;
+        FreeInodes = volume.MaxInodes != 0 ? Math.Min(volume.MaxInodes - volume.Inodes, left) : left;
         Flags = Mounts.IsReadOnly(inode->Volume) ? 1UL : 0;
     }
 }

@@ -9,8 +9,8 @@ namespace Guestos;
 public static unsafe partial class LocalCalls
 {
     private const uint LevelSocket = 1;
-    private const int SmallestSendBuffer = 4608;
-    private const int SmallestReceiveBuffer = 2304;
+    private const int MinSendBuffer = 4608;
+    private const int MinReceiveBuffer = 2304;
 
     public static long Setsockopt(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
     {
@@ -27,10 +27,10 @@ public static unsafe partial class LocalCalls
         switch ((uint)name)
         {
             case SocketOptions.SendBuffer:
-                socket->SendBuffer = Math.Max(buffer, SmallestSendBuffer);
+                socket->SendBuffer = Math.Max(buffer, MinSendBuffer);
                 return 0;
             case SocketOptions.ReceiveBuffer:
-                socket->ReceiveBuffer = Math.Max(buffer, SmallestReceiveBuffer);
+                socket->ReceiveBuffer = Math.Max(buffer, MinReceiveBuffer);
                 return 0;
             case SocketOptions.PassCredentials:
                 socket->PassesCredentials = number != 0;

@@ -136,9 +136,9 @@ public static unsafe partial class LocalCalls
 
     public static long Listen(ulong descriptor, ulong backlog)
     {
-        const uint most = 4096;
+        const uint maxBacklog = 4096;
         long error = Get(descriptor, out _, out LocalSocket* socket);
-        return error < 0 ? error : LocalConnections.Listen(socket, (int)Math.Min((uint)backlog, most));
+        return error < 0 ? error : LocalConnections.Listen(socket, (int)Math.Min((uint)backlog, maxBacklog));
     }
 
     public static long Connect(ulong descriptor, UserPointer<byte> address, ulong length)

@@ -506,13 +506,13 @@ public static unsafe partial class MemoryCalls
     private const ulong MadvDoFork = 11;
     private const ulong MadvWipeOnFork = 18;
     private const ulong MadvKeepOnFork = 19;
-    private const ulong MadvHighest = 25;
+    private const ulong MaxAdvice = 25;
     private const ulong MadvHwPoison = 100;
     private const ulong MadvSoftOffline = 101;
 
     private static long Madvise(ulong address, ulong length, ulong advice)
     {
-        bool isKnown = advice is <= MadvHighest or MadvHwPoison or MadvSoftOffline;
+        bool isKnown = advice is <= MaxAdvice or MadvHwPoison or MadvSoftOffline;
         bool wraps = address + length < address || address + RoundUp(length) < address;
         if ((address & InPage) != 0 || !isKnown || wraps || length != 0 && RoundUp(length) == 0)
             return Errno.EINVAL;

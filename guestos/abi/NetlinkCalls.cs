@@ -104,10 +104,10 @@ internal static unsafe class NetlinkCalls
 
     private static long Send(File* file, ref VectoredTransfer from)
     {
-        const int most = 2048;
-        if (from.Count > most)
+        const int maxMessage = 2048;
+        if (from.Count > maxMessage)
             return Errno.EMSGSIZE;
-        Span<byte> message = stackalloc byte[most];
+        Span<byte> message = stackalloc byte[maxMessage];
         message = message.Slice(0, (int)from.Count);
         if (!from.TryRead(message))
             return Errno.EFAULT;

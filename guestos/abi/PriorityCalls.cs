@@ -37,7 +37,7 @@ public static unsafe class PriorityCalls
     {
         if (which > PrioUser)
             return Errno.EINVAL;
-        int nice = System.Math.Max(Nice.Lowest, System.Math.Min(Nice.Highest, (int)value));
+        int nice = System.Math.Max(Nice.Min, System.Math.Min(Nice.Max, (int)value));
         Process* self = Process.Current;
         long result = Errno.ESRCH;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
@@ -242,7 +242,7 @@ public static unsafe class PriorityCalls
                     || wanted.Nice < thread->NiceValue && !Permissions.Has(Capability.SYS_NICE))
                     return Errno.EPERM;
                 thread->Policy = (byte)wanted.Policy;
-                thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Lowest, Nice.Highest);
+                thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Min, Nice.Max);
                 PriorityLocks.UpdateWeight(thread);
                 return 0;
             case <= 6 when wanted.Policy != 4:

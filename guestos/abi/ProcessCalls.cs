@@ -461,9 +461,9 @@ public static unsafe class ProcessCalls
     {
         if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
-        if (length > HostName.MaximumLength)
+        if (length > HostName.MaxLength)
             return Errno.EINVAL;
-        Span<byte> text = stackalloc byte[HostName.MaximumLength];
+        Span<byte> text = stackalloc byte[HostName.MaxLength];
         text = text.Slice(0, (int)length);
         if (!name.TryGetAll(text))
             return Errno.EFAULT;
@@ -501,7 +501,7 @@ public static unsafe class ProcessCalls
             if (limit.Soft > limit.Hard)
                 return Errno.EINVAL;
             if (limit.Hard > before.Hard && !Permissions.Has(Capability.SYS_RESOURCE)
-                || limit.Hard > ResourceLimits.MostOf(resource))
+                || limit.Hard > ResourceLimits.MaxOf(resource))
                 return Errno.EPERM;
             ResourceLimits.Set(process, resource, limit.Soft, limit.Hard);
         }

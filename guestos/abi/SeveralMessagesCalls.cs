@@ -3,7 +3,7 @@ namespace Guestos;
 /// <summary>sendmmsg(2), recvmmsg(2): one message after the other, until one cannot be had at once.</summary>
 public static unsafe class SeveralMessagesCalls
 {
-    private const ulong Most = 1024;
+    private const ulong MaxMessages = 1024;
     private const uint WaitForOne = 0x10000;
 
     /// <summary>struct mmsghdr.</summary>
@@ -21,7 +21,7 @@ public static unsafe class SeveralMessagesCalls
     {
         ulong done = 0;
         long result = 0;
-        for (ulong most = System.Math.Min((uint)count, Most); done < most; done++)
+        for (ulong most = System.Math.Min((uint)count, MaxMessages); done < most; done++)
         {
             result = One(SystemCall.Sendmsg, descriptor, messages.At(done).Address, flags);
             if (result < 0)
@@ -46,7 +46,7 @@ public static unsafe class SeveralMessagesCalls
         ulong done = 0;
         long result = 0;
         ulong how = (uint)flags & ~WaitForOne;
-        for (ulong most = System.Math.Min((uint)count, Most); done < most; done++)
+        for (ulong most = System.Math.Min((uint)count, MaxMessages); done < most; done++)
         {
             result = One(SystemCall.Recvmsg, descriptor, messages.At(done).Address, how);
             if (result < 0)

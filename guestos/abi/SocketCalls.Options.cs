@@ -33,8 +33,8 @@ public static unsafe partial class SocketCalls
     private const int MaxPathMtu = 5;
 
     // Linux's bounds of SO_SNDBUF and SO_RCVBUF: it doubles what it is told.
-    private const int SmallestSendBuffer = 4608;
-    private const int SmallestReceiveBuffer = 2304;
+    private const int MinSendBuffer = 4608;
+    private const int MinReceiveBuffer = 2304;
     private const int MaxBuffer = 212992;
 
     public static long Setsockopt(ulong descriptor, ulong level, ulong name, ulong value, ulong length)
@@ -93,10 +93,10 @@ public static unsafe partial class SocketCalls
                 socket->Broadcast = number != 0;
                 return 0;
             case SocketOptions.SendBuffer:
-                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), SmallestSendBuffer);
+                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), MinSendBuffer);
                 return 0;
             case SocketOptions.ReceiveBuffer:
-                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), SmallestReceiveBuffer);
+                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, MaxBuffer), MinReceiveBuffer);
                 return 0;
             case SocketOptions.KeepAlive:
                 socket->KeepAlive = number != 0;
@@ -114,8 +114,8 @@ public static unsafe partial class SocketCalls
 
     private static long SetTcpOption(Socket* socket, ulong name, int number)
     {
-        const int longest = 32767;
-        const int mostProbes = 127;
+        const int maxSeconds = 32767;
+        const int maxProbes = 127;
         switch (name)
         {
             case NoDelay:
@@ -124,13 +124,13 @@ public static unsafe partial class SocketCalls
             case Cork:
                 socket->Corked = number != 0;
                 break;
-            case KeepIdle when number is >= 1 and <= longest:
+            case KeepIdle when number is >= 1 and <= maxSeconds:
                 socket->KeepAliveIdle = number;
                 break;
-            case KeepInterval when number is >= 1 and <= longest:
+            case KeepInterval when number is >= 1 and <= maxSeconds:
                 socket->KeepAliveInterval = number;
                 break;
-            case KeepCount when number is >= 1 and <= mostProbes:
+            case KeepCount when number is >= 1 and <= maxProbes:
                 socket->KeepAliveCount = number;
                 break;
             case UserTimeout when number >= 0:

@@ -6,7 +6,7 @@ namespace Guestos;
 /// <summary>eventfd(2): a 64-bit counter as a file.</summary>
 public static unsafe class EventCounter
 {
-    private const ulong Highest = ulong.MaxValue - 1;
+    private const ulong MaxValue = ulong.MaxValue - 1;
 
     private static FileOperations s_operations;
 
@@ -83,7 +83,7 @@ public static unsafe class EventCounter
         ulong value = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         if (value == ulong.MaxValue)
             return Errno.EINVAL;
-        while (value > Highest - counter->Value)
+        while (value > MaxValue - counter->Value)
         {
             if (file->NonBlocking)
                 return Errno.EAGAIN;
@@ -101,7 +101,7 @@ public static unsafe class EventCounter
     {
         var counter = (Counter*)file->Object;
         uint events = counter->Value > 0 ? PollEvents.In : 0;
-        return counter->Value < Highest ? events | PollEvents.Out : events;
+        return counter->Value < MaxValue ? events | PollEvents.Out : events;
     }
 
     private static WaitQueue* QueueOf(File* file) => &((Counter*)file->Object)->Queue;

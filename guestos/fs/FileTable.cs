@@ -14,7 +14,7 @@ public unsafe struct FileTable
     private const int PieceLength = 128;
     private const int Pieces = Capacity / PieceLength;
     private const int Words = Capacity / 64;
-    private const uint SmallestSize = 64;
+    private const uint MinSize = 64;
 
     public int References;
 
@@ -42,7 +42,7 @@ public unsafe struct FileTable
         if (table == null)
             return null;
         table->References = 1;
-        table->Size = SmallestSize;
+        table->Size = MinSize;
         return table;
     }
 

@@ -29,7 +29,7 @@ public static unsafe class Files
     /// <summary>A new open file with one reference; null: ENFILE.</summary>
     public static File* Allocate(FileOperations* operations, uint flags)
     {
-        if (InUse >= Limit)
+        if (InUse >= MaxFiles)
             return null;
         File* file = s_slab.Allocate();
         if (file == null)
@@ -45,7 +45,7 @@ public static unsafe class Files
         return file;
     }
 
-    private static int Limit =>
+    private static int MaxFiles =>
         FileRights.IsSuperuser ? Capacity : Capacity - Reserve;
 
     public static File* Hold(File* file)

@@ -48,13 +48,13 @@ public static unsafe class Mounts
         if (root->Covers == null || root->Volume < Vfs.FirstMountVolume)
             return Errno.EINVAL;
         ref Volume volume = ref Volumes.Of(root->Volume);
-        if (options.HasSize && options.MostPages != 0 && volume.Pages > options.MostPages
-            || options.HasInodes && options.MostInodes != 0 && volume.Inodes > options.MostInodes)
+        if (options.HasSize && options.MaxPages != 0 && volume.Pages > options.MaxPages
+            || options.HasInodes && options.MaxInodes != 0 && volume.Inodes > options.MaxInodes)
             return Errno.EINVAL;
         if (options.HasSize)
-            volume.MostPages = options.MostPages;
+            volume.MaxPages = options.MaxPages;
         if (options.HasInodes)
-            volume.MostInodes = options.MostInodes;
+            volume.MaxInodes = options.MaxInodes;
         return 0;
     }
 

@@ -8,7 +8,7 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Names
 {
-    public const uint LinkMost = 65000;
+    public const uint MaxLinks = 65000;
 
     /// <summary>
     /// Makes a new inode under the missing last name of a walk. On success it holds one reference in <paramref
@@ -82,7 +82,7 @@ public static unsafe class Names
             return error;
         if (!inode->IsInMemory || inode->Volume != to.Parent->Volume)
             return Errno.EXDEV;
-        if (inode->Links >= LinkMost)
+        if (inode->Links >= MaxLinks)
             return Errno.EMLINK;
         if (inode->Links > 0 && !Volumes.Of(inode->Volume).HasInode)
             return Errno.ENOSPC;

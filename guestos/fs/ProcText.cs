@@ -92,7 +92,7 @@ public static unsafe class ProcText
         switch ((ProcNode)file->Inode->ProcNode)
         {
             case ProcNode.HostName:
-                if (value.Length > HostName.MaximumLength)
+                if (value.Length > HostName.MaxLength)
                     return Errno.EINVAL;
                 HostName.Set(value);
                 break;
@@ -201,7 +201,7 @@ public static unsafe class ProcText
             case ProcNode.KernelVersion:
                 Line(text, SystemNames.KernelVersion);
                 break;
-            case ProcNode.LargestId:
+            case ProcNode.MaxPid:
                 Line(text, "32768"u8);
                 break;
             case ProcNode.EntropyAvailable:

@@ -121,9 +121,9 @@ public static unsafe class SignalFile
     /// <summary>It tells of a descriptor (F_SETSIG): the codes of SIGIO, whatever signal stands for it.</summary>
     private static bool IsReadiness(int number, int code)
     {
-        const int highestCode = 6;  // POLL_HUP
+        const int maxCode = 6;  // POLL_HUP
         const int firstRealTime = 32;
-        return code is > 0 and <= highestCode && (number == Signal.Io.Number || number >= firstRealTime);
+        return code is > 0 and <= maxCode && (number == Signal.Io.Number || number >= firstRealTime);
     }
 
     private static void Translate(int* information, Span<byte> to)

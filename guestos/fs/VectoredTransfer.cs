@@ -10,7 +10,7 @@ namespace Guestos;
 public unsafe struct VectoredTransfer
 {
     /// <summary>What one call moves at most (MAX_RW_COUNT).</summary>
-    private const ulong Longest = 0x7ffff000;
+    private const ulong MaxCount = 0x7ffff000;
 
     private UserPointer<UserVector> vectors;
     private ulong left;
@@ -33,7 +33,7 @@ public unsafe struct VectoredTransfer
             long error = UserVector.Get(vectors.At(i), out UserRange range);
             if (error < 0)
                 return error;
-            made.Count = Math.Min(made.Count + Math.Min(range.Length, Longest), Longest);
+            made.Count = Math.Min(made.Count + Math.Min(range.Length, MaxCount), MaxCount);
         }
 
         return 0;

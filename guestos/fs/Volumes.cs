@@ -8,18 +8,18 @@ public struct Volume
 {
     /// <summary>Page frames of contents.</summary>
     public ulong Pages;
-    public ulong MostPages;
+    public ulong MaxPages;
     public ulong Inodes;
-    public ulong MostInodes;
+    public ulong MaxInodes;
 
     /// <summary>One more inode, or one more name of one, may be.</summary>
-    public readonly bool HasInode => MostInodes == 0 || Inodes < MostInodes;
+    public readonly bool HasInode => MaxInodes == 0 || Inodes < MaxInodes;
 
     /// <summary>Page frames that contents may still take.</summary>
     public readonly ulong Room =>
-        MostPages == 0
+        MaxPages == 0
             ? FileContent.FreeFrames
-            : Math.Min(MostPages - Math.Min(Pages, MostPages), FileContent.FreeFrames);
+            : Math.Min(MaxPages - Math.Min(Pages, MaxPages), FileContent.FreeFrames);
 }
 
 /// <summary>
@@ -42,8 +42,8 @@ public static unsafe class Volumes
     /// <summary>What is asked for by mount(2): sizes, and the root directory's mode and owners.</summary>
     public struct Options
     {
-        public ulong MostPages;
-        public ulong MostInodes;
+        public ulong MaxPages;
+        public ulong MaxInodes;
         public uint Mode;
         public uint User;
         public uint Group;
@@ -55,7 +55,7 @@ public static unsafe class Volumes
 
     /// <summary>tmpfs takes half of memory where nothing is said.</summary>
     public static Options Standard =>
-        new() { MostPages = Frames.Total / 2, MostInodes = Frames.Total / 2, Mode = 0x3ff };
+        new() { MaxPages = Frames.Total / 2, MaxInodes = Frames.Total / 2, Mode = 0x3ff };
 
     /// <summary>Reads "size=16m,mode=700" and the like; false: EINVAL.</summary>
     public static bool Parse(ReadOnlySpan<byte> text, ref Options options)
@@ -81,7 +81,7 @@ public static unsafe class Volumes
             bool ofMemory = text.Length > 1 && text[text.Length - 1] == '%';
             if (!Number(ofMemory ? text.Slice(0, text.Length - 1) : text, 10, out value))
                 return false;
-            options.MostPages = ofMemory
+            options.MaxPages = ofMemory
                 ? Frames.Total * value / 100
                 : (value + FileContent.PageSize - 1) / FileContent.PageSize;
             return true;
@@ -90,13 +90,13 @@ public static unsafe class Volumes
         if (After(word, "nr_blocks="u8, out text))
         {
             options.HasSize = true;
-            return Number(text, 10, out options.MostPages);
+            return Number(text, 10, out options.MaxPages);
         }
 
         if (After(word, "nr_inodes="u8, out text))
         {
             options.HasInodes = true;
-            return Number(text, 10, out options.MostInodes);
+            return Number(text, 10, out options.MaxInodes);
         }
 
         if (After(word, "mode="u8, out text))

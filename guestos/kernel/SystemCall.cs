@@ -3,8 +3,7 @@ namespace Guestos;
 /// <summary>
 /// The system calls that this kernel has, under Linux's names and numbers for x86-64
 /// (arch/x86/entry/syscalls/syscall_64.tbl). A new one is named here and gets its line in <c>Dispatch</c>,
-/// <c>FileDispatch</c> or <c>SocketDispatch</c>; what has none is ENOSYS. Not to be confused with the type of this name
-/// in corelib/Linux: the calls that Linux programs of ours make.
+/// <c>FileDispatch</c> or <c>SocketDispatch</c>; what has none is ENOSYS.
 /// </summary>
 public enum SystemCall : ulong
 {

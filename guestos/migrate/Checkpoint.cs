@@ -207,7 +207,7 @@ public static unsafe class Checkpoint
         state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
         state->Clean = Place(memory, ref offset, CheckpointRecord.PageSize);
         state->SentOf = (ushort*)Place(memory, ref offset, frames * 2UL);
-        state->Sent = (SentPage*)Place(memory, ref offset, SentPages.Limit(frames) * (ulong)sizeof(SentPage));
+        state->Sent = (SentPage*)Place(memory, ref offset, SentPages.MaxPages(frames) * (ulong)sizeof(SentPage));
         ulong scratches = DeadMemory.MaxRanges * (ulong)sizeof(ScratchRange);
         state->Scratches = (ScratchRange*)Place(memory, ref offset, scratches);
         state->Late = new LateFrames(Place(memory, ref offset, HandOver.LateCapacity));

@@ -33,7 +33,7 @@ internal static unsafe class CheckpointRequests
     // Before the fork: nanoseconds.
     private static long SetBudget(CheckpointState* state, ulong argument)
     {
-        if (state->IsForked || argument is < ForkThreshold.LeastBudget or > ForkThreshold.MaxBudget)
+        if (state->IsForked || argument is < ForkThreshold.MinBudget or > ForkThreshold.MaxBudget)
             return Errno.EINVAL;
         state->Budget = argument;
         return 0;

@@ -14,7 +14,7 @@ internal static unsafe class ForkThreshold
     public const ulong StandardBudget = 10_000_000;
 
     /// <summary>What a program may say.</summary>
-    public const ulong LeastBudget = 1_000_000;
+    public const ulong MinBudget = 1_000_000;
     public const ulong MaxBudget = 10_000_000_000;
 
     /// <summary>
@@ -101,12 +101,12 @@ internal static unsafe class ForkThreshold
     /// Pages that may be sent within the budget, so that there is no use in keeping more: as many as have a copy of
     /// their own, of which lines are sent, and whole ones besides.
     /// </summary>
-    public static ulong MostPages(CheckpointState* state)
+    public static ulong MaxPages(CheckpointState* state)
     {
         ulong pace = Pace(state);
         ulong budget = Math.Max(state->Budget, Allowed(state));
         ulong whole = pace == 0 ? uint.MaxValue : budget * PaceUnit / pace / WholePage;
-        return SentPages.Limit(state->Frames) + whole;
+        return SentPages.MaxPages(state->Frames) + whole;
     }
 
     // Bytes of what is dirty now. A page of which there is a copy is expected to have changed as much as those have of

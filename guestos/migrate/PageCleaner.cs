@@ -172,8 +172,8 @@ internal static unsafe class PageCleaner
     private static void MakeZeros(CheckpointState* state, uint frame)
     {
         // So that others need not wait: those that have to be read, and all of them.
-        const uint MostRead = 64;
-        const uint MostInAll = 1024;
+        const uint MaxRead = 64;
+        const uint MaxInAll = 1024;
         uint first = frame;
         uint read = 0;
         bool isZero = true;
@@ -185,9 +185,9 @@ internal static unsafe class PageCleaner
             SentPages.Forget(state, frame);
             Done(state, frame);
             frame++;
-            bool mayFollow = frame - first < MostInAll && state->Transmit.Contains(frame)
+            bool mayFollow = frame - first < MaxInAll && state->Transmit.Contains(frame)
                 && (state->IsForked || !state->Dirty.Contains(frame));
-            isZero = mayFollow && IsZeroNow(state, frame, ref read) && read <= MostRead;
+            isZero = mayFollow && IsZeroNow(state, frame, ref read) && read <= MaxRead;
         }
         state->Cursor = frame;
         MakeHeader(state, first, RecordFlags.Zero, frame - first);

@@ -24,20 +24,20 @@ internal unsafe struct SentPage
 internal static unsafe class SentPages
 {
     /// <summary>Copies that there may be, and of memory one page in so many.</summary>
-    private const uint Most = 512;
+    private const uint MaxCopies = 512;
     private const uint Share = 32;
 
     /// <summary>Free frames that must be left to the guest, one in so many.</summary>
     private const uint FreeShare = 64;
 
-    public static uint Limit(uint frames) => Math.Min(frames / Share, Most);
+    public static uint MaxPages(uint frames) => Math.Min(frames / Share, MaxCopies);
 
     /// <summary>
     /// Between two rounds, while the guest works: copies for those that were written to in the one that ends.
     /// </summary>
     public static void Grow(CheckpointState* state)
     {
-        uint wanted = Math.Min(state->Dirty.Count, Limit(state->Frames));
+        uint wanted = Math.Min(state->Dirty.Count, MaxPages(state->Frames));
         state->SentHand = 0;
         while (state->SentCount < wanted && Frames.Free > Frames.KernelReserve + state->Frames / FreeShare)
         {

@@ -10,7 +10,7 @@ namespace Guestos;
 internal static unsafe class SnapshotBuffer
 {
     /// <summary>Pages that it begins with, and has at least.</summary>
-    public const uint Least = 64;
+    public const uint MinPages = 64;
 
     /// <summary>
     /// Pages beyond what the algorithm counts with: for what is written between the end of the last round and the fork.
@@ -25,13 +25,13 @@ internal static unsafe class SnapshotBuffer
     /// <summary>
     /// A sixteenth of memory, and at least 512 pages: beyond it the guest would be starved of what it runs in.
     /// </summary>
-    public static uint Limit(uint frames) => System.Math.Min(System.Math.Max(frames / 16, 512), Most - Slack);
+    public static uint MaxPages(uint frames) => System.Math.Min(System.Math.Max(frames / 16, 512), MaxIndex - Slack);
 
     /// <summary>What an index of <see cref="CheckpointState.CopyOf"/> can say.</summary>
-    private const uint Most = ushort.MaxValue;
+    private const uint MaxIndex = ushort.MaxValue;
 
     /// <summary>Pages that there may be in all.</summary>
-    public static uint Capacity(uint frames) => Limit(frames) + Slack;
+    public static uint Capacity(uint frames) => MaxPages(frames) + Slack;
 
     /// <summary>
     /// Between two rounds: as many pages as were written to in the one that ends, if the limit and the guest's free
@@ -39,8 +39,8 @@ internal static unsafe class SnapshotBuffer
     /// </summary>
     public static bool Follow(CheckpointState* state)
     {
-        ulong useful = System.Math.Min(state->Dirty.Count, ForkThreshold.MostPages(state));
-        ulong wanted = System.Math.Min(System.Math.Max(useful, Least), Limit(state->Frames));
+        ulong useful = System.Math.Min(state->Dirty.Count, ForkThreshold.MaxPages(state));
+        ulong wanted = System.Math.Min(System.Math.Max(useful, MinPages), MaxPages(state->Frames));
         state->BufferPages = (uint)wanted;
         while (state->BufferCapacity < state->BufferPages + Slack && Frames.Free > Frames.KernelReserve)
         {
@@ -52,7 +52,7 @@ internal static unsafe class SnapshotBuffer
             state->Buffer[state->BufferCapacity] = frame;
             state->BufferCapacity++;
         }
-        return state->BufferCapacity >= Least;
+        return state->BufferCapacity >= MinPages;
     }
 
     /// <summary>

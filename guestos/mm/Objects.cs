@@ -7,7 +7,7 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Objects
 {
-    private const int SmallestShift = 5;            // 32 bytes
+    private const int MinShift = 5;            // 32 bytes
     private const int MaxShift = 11;            // 2 KiB: two to a frame
     private const int PageSize = 4096;
 
@@ -18,7 +18,7 @@ public static unsafe class Objects
         /// <see cref="FrameDescriptor.Reserved"/> is the place of the first free object, from 1 on in units of the
         /// smallest, and <see cref="FrameDescriptor.Order"/> how many are in use.
         /// </summary>
-        public fixed uint Partial[MaxShift - SmallestShift + 1];
+        public fixed uint Partial[MaxShift - MinShift + 1];
 
         /// <summary>Objects in use and frames held, by class; the last is that of whole frames.</summary>
         public fixed ulong Active[Classes];
@@ -26,9 +26,9 @@ public static unsafe class Objects
     }
 
     /// <summary>Number of size classes, with that of whole frames as the last (/proc/slabinfo).</summary>
-    public const int Classes = MaxShift - SmallestShift + 2;
+    public const int Classes = MaxShift - MinShift + 2;
 
-    public static ulong SizeOf(int index) => index == Classes - 1 ? PageSize : 1UL << index + SmallestShift;
+    public static ulong SizeOf(int index) => index == Classes - 1 ? PageSize : 1UL << index + MinShift;
 
     public static ulong ActiveIn(int index) => s_free.Active[index];
 
@@ -80,11 +80,11 @@ public static unsafe class Objects
         uint frame = (uint)(DirectMap.PhysicalOf(item) / PageSize);
         FrameDescriptor* descriptor = Frames.Descriptors + frame;
         // SAFETY: the object is the caller's to give back; free objects are all zeros but for the link.
-        Memory.Clear((byte*)item, 1UL << index + SmallestShift);
+        Memory.Clear((byte*)item, 1UL << index + MinShift);
         *(ulong*)item = descriptor->Reserved;
         if (descriptor->Reserved == 0)
             Link(index, frame);
-        descriptor->Reserved = (ushort)(((ulong)item % PageSize >> SmallestShift) + 1);
+        descriptor->Reserved = (ushort)(((ulong)item % PageSize >> MinShift) + 1);
         descriptor->Order--;
         s_free.Active[index]--;
         if (descriptor->Order != 0 || (descriptor->Next | descriptor->Previous) == 0)
@@ -95,7 +95,7 @@ public static unsafe class Objects
         s_free.Held[index]--;
     }
 
-    private static ulong PlaceOf(ushort place) => (ulong)(place - 1) << SmallestShift;
+    private static ulong PlaceOf(ushort place) => (ulong)(place - 1) << MinShift;
 
     private static void Link(int index, uint frame)
     {
@@ -136,7 +136,7 @@ public static unsafe class Objects
         byte* page = AllocateFrame(index);
         if (page == null)
             return false;
-        int size = 1 << index + SmallestShift;
+        int size = 1 << index + MinShift;
         uint frame = (uint)(DirectMap.PhysicalOf(page) / PageSize);
         FrameDescriptor* descriptor = Frames.Descriptors + frame;
         descriptor->Order = 0;
@@ -144,7 +144,7 @@ public static unsafe class Objects
         for (int offset = PageSize - size; offset >= 0; offset -= size)
         {
             *(ulong*)(page + offset) = descriptor->Reserved;
-            descriptor->Reserved = (ushort)((offset >> SmallestShift) + 1);
+            descriptor->Reserved = (ushort)((offset >> MinShift) + 1);
         }
 
         Link(index, frame);
@@ -154,7 +154,7 @@ public static unsafe class Objects
     private static int ClassOf(int size)
     {
         int index = 0;
-        while (1 << index + SmallestShift < size)
+        while (1 << index + MinShift < size)
             index++;
         return index;
     }

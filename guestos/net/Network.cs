@@ -19,7 +19,7 @@ public static unsafe class Network
     /// that privileged programs open.
     /// </summary>
     private const ulong FramesPerConnection = 8;
-    private const ulong FewestConnections = 512;
+    private const ulong MinConnections = 512;
     private const ulong MaxConnections = 8192;
     private const int ReservedConnections = 32;
 
@@ -83,7 +83,7 @@ public static unsafe class Network
         configuration.SecretLow = secretLow;
         configuration.SecretHigh = secretHigh;
         ulong connections = Frames.Total / FramesPerConnection;
-        configuration.Connections = (int)Math.Clamp(connections, FewestConnections, MaxConnections);
+        configuration.Connections = (int)Math.Clamp(connections, MinConnections, MaxConnections);
         configuration.ReservedConnections = ReservedConnections;
         configuration.Listeners = 256;
         configuration.ReservedListeners = ReservedSockets;

@@ -10,7 +10,7 @@ namespace Guestos;
 internal static unsafe class ReceivedChecksum
 {
     private const int EthernetLength = 14;
-    private const int SmallestHeader = 20;
+    private const int MinHeader = 20;
     private const int TcpField = 16;
     private const int UdpField = 6;
 
@@ -19,7 +19,7 @@ internal static unsafe class ReceivedChecksum
     /// </summary>
     public static bool IsTransport(Fragment* first, int start, int offset)
     {
-        if (first->Length < EthernetLength + SmallestHeader)
+        if (first->Length < EthernetLength + MinHeader)
             return false;
         // SAFETY: the header's fixed part was just found to be there.
         byte* ip = first->Address + EthernetLength;

@@ -5,11 +5,11 @@ namespace Guestos;
 /// <summary>The machine's name, as uname and sethostname know it.</summary>
 public static unsafe class HostName
 {
-    public const int MaximumLength = 64;
+    public const int MaxLength = 64;
 
     private struct Buffer
     {
-        public fixed byte Bytes[MaximumLength];
+        public fixed byte Bytes[MaxLength];
     }
 
     private static Buffer s_name;
@@ -25,11 +25,11 @@ public static unsafe class HostName
         }
     }
 
-    /// <summary>At most <see cref="MaximumLength"/> bytes; empty is the name at boot.</summary>
+    /// <summary>At most <see cref="MaxLength"/> bytes; empty is the name at boot.</summary>
     public static void Set(ReadOnlySpan<byte> name)
     {
-        s_length = Math.Min(name.Length, MaximumLength);
+        s_length = Math.Min(name.Length, MaxLength);
         fixed (byte* bytes = s_name.Bytes)
-            name.Slice(0, s_length).CopyTo(new Span<byte>(bytes, MaximumLength));
+            name.Slice(0, s_length).CopyTo(new Span<byte>(bytes, MaxLength));
     }
 }

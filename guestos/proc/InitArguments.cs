@@ -12,7 +12,7 @@ namespace Guestos;
 internal unsafe struct InitArguments
 {
     /// <summary>MAX_INIT_ARGS and MAX_INIT_ENVS; what is beyond is left out, with a line that says so.</summary>
-    private const int Most = 32;
+    private const int MaxWords = 32;
     private const int TextFrame = 1;        // behind the path's
     private const int PointerFrame = 3;
     private const int FrameCount = 4;
@@ -28,7 +28,7 @@ internal unsafe struct InitArguments
     /// <summary>Null-terminated.</summary>
     public readonly byte** Arguments => (byte**)(DirectMap.At(memory) + PointerFrame * Frames.Size);
 
-    public readonly byte** Environment => Arguments + Most + 1;
+    public readonly byte** Environment => Arguments + MaxWords + 1;
 
     /// <summary>False without memory.</summary>
     public bool Begin(ReadOnlySpan<byte> line)
@@ -83,7 +83,7 @@ internal unsafe struct InitArguments
 
     private void AddArgument(ReadOnlySpan<byte> word)
     {
-        if (argumentCount == Most)
+        if (argumentCount == MaxWords)
             Console.Write("guestos: too many arguments for the first program, the rest is left out\n"u8);
         else
         {
@@ -99,7 +99,7 @@ internal unsafe struct InitArguments
         ReadOnlySpan<byte> name = word.Slice(0, word.IndexOf((byte)'=') + 1);
         while (place < environmentCount && !new ReadOnlySpan<byte>(Environment[place], name.Length).SequenceEqual(name))
             place++;
-        if (place == Most)
+        if (place == MaxWords)
             Console.Write("guestos: too many variables for the first program, the rest is left out\n"u8);
         else
         {

@@ -6,8 +6,8 @@ namespace Guestos;
 /// </summary>
 public static unsafe class Nice
 {
-    public const int Lowest = -20;
-    public const int Highest = 19;
+    public const int Min = -20;
+    public const int Max = 19;
 
     /// <summary>The weight of nice 0.</summary>
     public const uint Normal = 1024;

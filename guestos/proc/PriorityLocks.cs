@@ -26,7 +26,7 @@ public static unsafe class PriorityLocks
     internal const uint Waiters = 0x80000000;
 
     /// <summary>So many owners, each of whom waits for the next one's lock, inherit from the first who waits.</summary>
-    private const int MostInherit = 64;
+    private const int MaxChain = 64;
 
     private static ulong s_tickets;
 
@@ -156,7 +156,7 @@ public static unsafe class PriorityLocks
     /// <summary>The weight of a thread whose own weight, or whose waiters, may have changed.</summary>
     public static void UpdateWeight(Thread* thread)
     {
-        for (int i = 0; thread != null && i < MostInherit; i++)
+        for (int i = 0; thread != null && i < MaxChain; i++)
         {
             uint weight = Nice.WeightOf(thread);
             for (Thread* waiter = Threads.First; waiter != null; waiter = Threads.After(waiter))
@@ -206,7 +206,7 @@ public static unsafe class PriorityLocks
         waiter->LockOwner = owner;
         NextTicket(waiter);
         Thread* behind = waiter;
-        for (int i = 0; owner != null && i < MostInherit; i++)
+        for (int i = 0; owner != null && i < MaxChain; i++)
         {
             Scheduler.LendTurn(behind, owner);
             behind = owner;

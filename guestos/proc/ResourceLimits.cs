@@ -56,7 +56,7 @@ public unsafe struct ResourceLimits
     }
 
     /// <summary>What the kernel's own tables allow: no hard limit is set above.</summary>
-    public static ulong MostOf(Resource resource) => resource == Resource.OpenFiles ? MaxOpenFiles : Infinity;
+    public static ulong MaxOf(Resource resource) => resource == Resource.OpenFiles ? MaxOpenFiles : Infinity;
 
     /// <summary>RLIMIT_FSIZE is reached: SIGXFSZ, and EFBIG for whom that does not end.</summary>
     public static long FileTooLarge()

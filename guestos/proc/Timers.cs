@@ -107,7 +107,7 @@ public static unsafe class Timers
     }
 
     /// <summary>Nanoseconds that the hardware timer is set to at least.</summary>
-    private const ulong Shortest = 1_000;
+    private const ulong MinDelay = 1_000;
 
     /// <summary>The hardware timer may be this late before it is taken for lost and set again.</summary>
     private const ulong Tolerance = 5_000_000;
@@ -124,7 +124,7 @@ public static unsafe class Timers
         if (next >= s_programmed && (s_programmed == ulong.MaxValue || now < s_programmed + Tolerance))
             return;
         s_programmed = next;
-        Interrupts.StartTimer(Clock.ToTimerTicks(next > now + Shortest ? next - now : Shortest));
+        Interrupts.StartTimer(Clock.ToTimerTicks(next > now + MinDelay ? next - now : MinDelay));
     }
 
     /// <summary>After a move to another machine nothing is programmed.</summary>

@@ -177,7 +177,7 @@ public unsafe partial struct Stack
         if (c->State == TcpState.Closed || c->FinQueued
             || (c->State >= TcpState.Established && !c->WaitsForRing
                 && TcpSendQueue.Free(c) > (int)(c->SendRingMask >> 2)
-                && c->PageBytes <= stack->PageBytesLimit - stack->PageBytesLimit / 4
+                && c->PageBytes <= stack->MaxPageBytes - stack->MaxPageBytes / 4
                 && TcpSendQueue.HasChunk(stack, c)))
             ready |= Readiness.Writable;
         return ready;

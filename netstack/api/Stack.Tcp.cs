@@ -187,7 +187,7 @@ public unsafe partial struct Stack
         int refusal = MaySend(c);
         if (refusal != 0)
             return refusal;
-        if (offset < 0 || length <= 0 || length > PageBytesLimit || Link.ResolveFrame == null)
+        if (offset < 0 || length <= 0 || length > MaxPageBytes || Link.ResolveFrame == null)
             return SocketError.Invalid;
         if (!TcpSendQueue.AppendPage(stack, c, reference, (uint)offset, length))
             return SocketError.WouldBlock;

@@ -10,7 +10,7 @@ namespace Netstack;
 internal static unsafe class TcpCubic
 {
     /// <summary>Milliseconds beyond which the curve is flat: it would have passed every window long before.</summary>
-    private const ulong Longest = 100_000;
+    private const ulong MaxMilliseconds = 100_000;
 
     /// <summary>β of a window.</summary>
     internal static uint Reduced(uint window) => (uint)((ulong)window * 7 / 10);
@@ -106,7 +106,7 @@ internal static unsafe class TcpCubic
     {
         bool isBefore = elapsed < c->CubicPeriod;
         ulong distance = isBefore ? c->CubicPeriod - elapsed : elapsed - c->CubicPeriod;
-        distance = Math.Min(distance, Longest);
+        distance = Math.Min(distance, MaxMilliseconds);
         // 0.4 d³ segments with d in seconds, in two steps so that it fits.
         ulong bytes = distance * distance * distance / 100_000 * (4ul * c->SegmentSize) / 100_000;
         ulong maximum = c->CubicMaximum;

@@ -46,7 +46,7 @@ internal static unsafe class TcpSendQueue
     /// <summary>False when there is no chunk left or the connection has its share of pages.</summary>
     internal static bool AppendPage(Stack* stack, Connection* c, ulong reference, uint offset, int length)
     {
-        if (c->PageBytes > 0 && c->PageBytes + length > stack->PageBytesLimit)
+        if (c->PageBytes > 0 && c->PageBytes + length > stack->MaxPageBytes)
             return false;
         SendChunk* chunk = Add(stack, c);
         if (chunk == null)

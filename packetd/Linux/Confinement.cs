@@ -21,11 +21,11 @@ internal static class Confinement
         // A machine has none: what is not inheritable ends with execve, and user 0's gains nothing either, without new
         // privileges (capabilities(7)).
         Span<ulong> capabilities = stackalloc ulong[] { LINUX_CAPABILITY_VERSION_3, kept | kept << 32, 0, 0 };
-        Log.Require(Call(SystemCall.Prctl, PR_SET_NO_NEW_PRIVS, 1), "cannot refuse new privileges"u8);
-        Log.Require(Call(SystemCall.Prctl, PR_SET_DUMPABLE), "cannot hide memory"u8);
+        Log.Require(Call(CallNumber.Prctl, PR_SET_NO_NEW_PRIVS, 1), "cannot refuse new privileges"u8);
+        Log.Require(Call(CallNumber.Prctl, PR_SET_DUMPABLE), "cannot hide memory"u8);
         Log.Require(
             Call(
-                SystemCall.CapSet, AddressOf(capabilities), AddressOf(capabilities.Slice(1))),
+                CallNumber.CapSet, AddressOf(capabilities), AddressOf(capabilities.Slice(1))),
             "cannot give up capabilities"u8);
         InstallFilter();
     }
@@ -40,7 +40,7 @@ internal static class Confinement
     private static void InstallFilter()
     {
         const int ListAt = 4;
-        ReadOnlySpan<SystemCall> calls = Calls.WhileServing;
+        ReadOnlySpan<CallNumber> calls = Calls.WhileServing;
         Span<SockFilter> filter = stackalloc SockFilter[ListAt + calls.Length + Seccomp.AllowOnlySize];
         byte kill = (byte)(filter.Length - 2);
         uint own = (uint)(AddressOf(calls) >> 32); // The list is data of packetd, and lies where its code does.
@@ -72,7 +72,7 @@ internal static class Confinement
             {
                 byte* image = (byte*)stack[1];
                 uint length = *(uint*)(image + 40) + 64u * *(ushort*)(image + 60);
-                int result = Call(SystemCall.Munmap, (nint)image, (nint)length);
+                int result = Call(CallNumber.Munmap, (nint)image, (nint)length);
                 Log.Require(result, "cannot remove the vDSO"u8);
             }
     }

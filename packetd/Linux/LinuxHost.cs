@@ -53,7 +53,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
         int first = OwnPortOpen ? 0 : 1;
         Span<PollDescriptor> asked = polls.Slice(first, count - first);
         Timespec time = new() { Nanoseconds = OwnPortOpen ? 500_000_000UL : 1_000_000 };
-        int ready = Call(SystemCall.Ppoll, AddressOf(asked), asked.Length, AddressOf(ref time));
+        int ready = Call(CallNumber.Ppoll, AddressOf(asked), asked.Length, AddressOf(ref time));
         Now = ReadClock(CLOCK_REALTIME) / 1_000_000;
         ulong uptime = ReadClock(CLOCK_MONOTONIC) / 1000;
         if (ready == 0 || uptime != Uptime)
@@ -69,7 +69,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     private static ulong ReadClock(int clock)
     {
         Timespec time = default;
-        Call(SystemCall.ClockGetTime, clock, AddressOf(ref time));
+        Call(CallNumber.ClockGetTime, clock, AddressOf(ref time));
         return time.Seconds * 1_000_000 + time.Nanoseconds / 1000;
     }
 
@@ -118,7 +118,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
         Log.Say("refused a magic ping from @: reason %"u8, source, (ulong)refusal);
 
     /// <summary>
-    /// The slot of a machine that has ended, whose clock can be read until <see cref="Bury"/>; -1 when none has.
+    /// The slot of a machine that has ended, whose clock can be read until <see cref="Reap"/>; -1 when none has.
     /// </summary>
     public readonly int FindEnded()
     {
@@ -135,7 +135,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     }
 
     /// <summary>Says how a machine ended, and forgets it.</summary>
-    public readonly void Bury(int slot, in Domain domain)
+    public readonly void Reap(int slot, in Domain domain)
     {
         Await(P_PID, machines[slot].Pid, 0);
         ReadOnlySpan<byte> how = "domain %: ended: signal %; frames sent %, received %, dropped %, forged %"u8;
@@ -151,7 +151,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     private static int Await(int which, int pid, int flags)
     {
         s_ended.Pid = 0;
-        Call(SystemCall.WaitId, which, pid, AddressOf(ref s_ended), WEXITED | WNOHANG | flags);
+        Call(CallNumber.WaitId, which, pid, AddressOf(ref s_ended), WEXITED | WNOHANG | flags);
         return s_ended.Pid;
     }
 
@@ -159,7 +159,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     /// Ends a machine: its process group dies, and its end is told by <see cref="FindEnded"/>. Only for slots with a
     /// machine.
     /// </summary>
-    public readonly void Kill(int slot) => Call(SystemCall.Kill, -machines[slot].Pid, SIGKILL);
+    public readonly void Kill(int slot) => Call(CallNumber.Kill, -machines[slot].Pid, SIGKILL);
 
     public readonly void Purge(int slot)
     {
@@ -177,7 +177,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     }
 
     private static bool MakePair(Span<int> ends) =>
-        Call(SystemCall.SocketPair, AF_UNIX, SOCK_CLOEXEC | SOCK_SEQPACKET, 0, AddressOf(ends)) == 0;
+        Call(CallNumber.SocketPair, AF_UNIX, SOCK_CLOEXEC | SOCK_SEQPACKET, 0, AddressOf(ends)) == 0;
 
     /// <summary>What a port's packets come from; −1 for a slot that is free.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

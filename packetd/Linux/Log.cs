@@ -52,7 +52,7 @@ internal static class Log
         line.Add("\n"u8);
         PollDescriptor poll = new() { Descriptor = StandardError, Events = POLLOUT };
         Timespec now = default;
-        if (Call(SystemCall.Ppoll, AddressOf(ref poll), 1, AddressOf(ref now)) > 0)
+        if (Call(CallNumber.Ppoll, AddressOf(ref poll), 1, AddressOf(ref now)) > 0)
             Syscall.Write(StandardError, line.Text);
     }
 }

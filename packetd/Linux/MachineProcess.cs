@@ -25,12 +25,12 @@ internal static class MachineStart
     public static unsafe int Start(in Options options, int slot, int frames, int control)
     {
         // With CLONE_VFORK the parent goes on when the command runs or the child has given up.
-        int parent = Call(SystemCall.GetPid);
-        int pid = Call(SystemCall.Clone, CLONE_VFORK | SIGCHLD);
+        int parent = Call(CallNumber.GetPid);
+        int pid = Call(CallNumber.Clone, CLONE_VFORK | SIGCHLD);
         if (pid == 0)
         {
             if (BecomeMachine(options.UidBase, slot, parent, frames, control))
-                Call(SystemCall.Execve, (nint)options.Command[0], (nint)options.Command);
+                Call(CallNumber.Execve, (nint)options.Command[0], (nint)options.Command);
             Syscall.Send(control, "!"u8);
             Syscall.Exit(NotRun);
         }
@@ -43,20 +43,20 @@ internal static class MachineStart
         // A machine's standard error goes where packetd's standard output does, to which packetd itself writes nothing.
         // Descriptors 3 and 4 were packetd's sockets, which this process does not use; the ends of the pairs have
         // higher numbers.
-        bool done = Call(SystemCall.SetSid) > 0
-            && Call(SystemCall.Dup3, 1, 2) >= 0
-            && Call(SystemCall.Dup3, frames, 3) >= 0
-            && Call(SystemCall.Dup3, control, 4) >= 0
-            && Call(SystemCall.CloseRange, 5, -1, CLOSE_RANGE_CLOEXEC) == 0;
+        bool done = Call(CallNumber.SetSid) > 0
+            && Call(CallNumber.Dup3, 1, 2) >= 0
+            && Call(CallNumber.Dup3, frames, 3) >= 0
+            && Call(CallNumber.Dup3, control, 4) >= 0
+            && Call(CallNumber.CloseRange, 5, -1, CLOSE_RANGE_CLOEXEC) == 0;
         int user = (int)uidBase + slot;
         if (uidBase != 0)
             done = done
-                && Call(SystemCall.SetGroups) == 0
-                && Call(SystemCall.SetResGid, user, user, user) == 0
-                && Call(SystemCall.SetResUid, user, user, user) == 0;
+                && Call(CallNumber.SetGroups) == 0
+                && Call(CallNumber.SetResGid, user, user, user) == 0
+                && Call(CallNumber.SetResUid, user, user, user) == 0;
         // Changing the user clears the death signal, so it comes last; the parent may have died before.
         return done
-            && Call(SystemCall.Prctl, PR_SET_PDEATHSIG, SIGKILL) == 0
-            && Call(SystemCall.GetPpid) == parent;
+            && Call(CallNumber.Prctl, PR_SET_PDEATHSIG, SIGKILL) == 0
+            && Call(CallNumber.GetPpid) == parent;
     }
 }

@@ -24,9 +24,9 @@ internal static class Opening
     public static HmacSha1 ReadKey(ReadOnlySpan<byte> path)
     {
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
-        int file = Call(SystemCall.OpenAt, AT_FDCWD, AddressOf(path), O_CLOEXEC);
+        int file = Call(CallNumber.OpenAt, AT_FDCWD, AddressOf(path), O_CLOEXEC);
         Log.Require(file, "cannot open the key file"u8);
-        int count = Call(SystemCall.Read, file, AddressOf(key), key.Length);
+        int count = Call(CallNumber.Read, file, AddressOf(key), key.Length);
         key = key.Slice(0, Log.Require(count, "cannot read the key file"u8));
         Syscall.Close(file);
         int length = 0;
@@ -45,7 +45,7 @@ internal static class Opening
     public static int Link(ReadOnlySpan<byte> name, uint address, bool own)
     {
         int link = Log.Require(
-            Call(SystemCall.Socket, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC), "cannot open a packet socket"u8);
+            Call(CallNumber.Socket, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC), "cannot open a packet socket"u8);
         // What is opened takes the lowest numbers, so after two of these 0 to 4 are in use, and no end of a machine's
         // pairs is among them.
         if (link <= StandardError)
@@ -53,7 +53,7 @@ internal static class Opening
         Span<byte> request = stackalloc byte[40]; // struct ifreq: 16 bytes of name, then the index
         for (int i = 0; i < 15 && i < name.Length; i++)
             request[i] = name[i];
-        Log.Require(Call(SystemCall.Ioctl, link, SIOCGIFINDEX, AddressOf(request)), "there is no such link"u8);
+        Log.Require(Call(CallNumber.Ioctl, link, SIOCGIFINDEX, AddressOf(request)), "there is no such link"u8);
         uint index = Bytes.Le32(request, 16);
 
         // Large buffers where packetd may have them; but a short queue for the node itself, so that a good token in a
@@ -70,7 +70,7 @@ internal static class Opening
             Log.Fail("cannot attach to the link"u8, ": error %."u8, -error);
         LinkAddress place = new() { Family = AF_PACKET, Protocol = ETH_P_ALL << 8, Index = index };
         Log.Require(
-            Call(SystemCall.Bind, link, AddressOf(ref place), Unsafe.SizeOf<LinkAddress>()),
+            Call(CallNumber.Bind, link, AddressOf(ref place), Unsafe.SizeOf<LinkAddress>()),
             "cannot bind to the link"u8);
         return link;
     }

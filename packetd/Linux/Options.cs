@@ -25,7 +25,7 @@ internal unsafe struct Options
     /// <summary>What starts a machine: the program and its arguments, ended by null.</summary>
     public byte** Command;
 
-    public const int DomainsLimit = 64;
+    public const int DomainCapacity = 64;
 
     private static ReadOnlySpan<byte> Help =>
         """
@@ -71,7 +71,7 @@ internal unsafe struct Options
             Address = arguments.Address("--address"u8),
             KeyFile = arguments.Text("--key-file"u8, isNeeded: true),
             FormerKeyFile = arguments.Text("--former-key-file"u8, isNeeded: false),
-            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainsLimit, 16),
+            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainCapacity, 16),
             MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
             ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
             Grace = arguments.Number("--grace"u8, 0, 1_000_000, 60),

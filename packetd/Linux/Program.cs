@@ -35,8 +35,8 @@ internal static class Program
         int own = Opening.Link(name, options.Address, own: true);
         int link = Opening.Link(name, options.Address, own: false);
         // Nor has a machine anything to read where packetd was started from.
-        int nothing = Call(SystemCall.OpenAt, 0, AddressOf("/dev/null"u8));
-        Call(SystemCall.Dup3, Log.Require(nothing, "cannot open /dev/null"u8), 0);
+        int nothing = Call(CallNumber.OpenAt, 0, AddressOf("/dev/null"u8));
+        Call(CallNumber.Dup3, Log.Require(nothing, "cannot open /dev/null"u8), 0);
         Confinement.Enter(options.UidBase != 0);
 
         Span<PollDescriptor> polls = s_tables.Polls;
@@ -57,7 +57,7 @@ internal static class Program
         // Tokens tell whole seconds, so the one in which packetd was started must be over: none that an earlier packetd
         // may have honoured was issued in this one or later.
         Timespec second = new() { Seconds = 1 };
-        Call(SystemCall.Ppoll, 0, 0, AddressOf(ref second));
+        Call(CallNumber.Ppoll, 0, 0, AddressOf(ref second));
         node.Host.Wait();
         node.Start();
         Log.Say("ready as @"u8, options.Address);
@@ -73,9 +73,9 @@ internal static class Program
     private static void SetSignals()
     {
         Span<ulong> action = stackalloc ulong[4]; // struct kernel_sigaction: SIG_DFL
-        Call(SystemCall.SigAction, SIGCHLD, AddressOf(action), 0, sizeof(ulong));
+        Call(CallNumber.SigAction, SIGCHLD, AddressOf(action), 0, sizeof(ulong));
         ulong blocked = 1UL << (SIGPIPE - 1) | 1UL << (SIGHUP - 1);
-        Call(SystemCall.SigProcMask, SIG_BLOCK, AddressOf(ref blocked), 0, sizeof(ulong));
+        Call(CallNumber.SigProcMask, SIG_BLOCK, AddressOf(ref blocked), 0, sizeof(ulong));
     }
 
     /// <summary>
@@ -88,7 +88,7 @@ internal static class Program
     {
         node.Host.Wait();
         node.Limiter.Tick(node.Host.Uptime / 100);
-        Bury(ref node);
+        Reap(ref node);
         Drain(ref node, Port.Link, buffer);
         bool relayed = false;
         for (int slot = 0; slot < domains; slot++)
@@ -104,12 +104,12 @@ internal static class Program
     }
 
     /// <summary>Says how machines ended, if any have, and forgets them and their domains.</summary>
-    private static void Bury(ref Node<LinuxHost> node)
+    private static void Reap(ref Node<LinuxHost> node)
     {
         for (int slot = node.Host.FindEnded(); slot >= 0; slot = node.Host.FindEnded())
         {
             node.Close(slot);
-            node.Host.Bury(slot, in node.Domains[slot]);
+            node.Host.Reap(slot, in node.Domains[slot]);
             node.Domains[slot] = default;
         }
     }

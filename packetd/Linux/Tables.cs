@@ -15,19 +15,19 @@ internal struct Tables
     public PacketBuffer Buffer;
 }
 
-[InlineArray(2 + Options.DomainsLimit)]
+[InlineArray(2 + Options.DomainCapacity)]
 internal struct PollTable
 {
     private PollDescriptor first;
 }
 
-[InlineArray(Options.DomainsLimit)]
+[InlineArray(Options.DomainCapacity)]
 internal struct ProcessTable
 {
     private MachineProcess first;
 }
 
-[InlineArray(Options.DomainsLimit)]
+[InlineArray(Options.DomainCapacity)]
 internal struct DomainTable
 {
     private Domain first;

@@ -19,7 +19,7 @@ public sealed record FaultRates(
 public sealed class FaultyWire(int seed, FaultRates rates)
 {
     /// <summary>Frames on their way at once; those that find it full are lost.</summary>
-    private const int MostFrames = 4096;
+    private const int MaxFrames = 4096;
 
     private readonly PriorityQueue<byte[], (ulong, long)> queue = new();
     private volatile FaultRates rates = rates;
@@ -60,7 +60,7 @@ public sealed class FaultyWire(int seed, FaultRates rates)
         Duplicated += copies - 1;
         for (int i = 0; i < copies; i++)
         {
-            if (queue.Count >= MostFrames || !TryPassLine(frame.Length, now, out ulong at))
+            if (queue.Count >= MaxFrames || !TryPassLine(frame.Length, now, out ulong at))
             {
                 Overflowed++;
                 continue;

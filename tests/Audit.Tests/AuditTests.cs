@@ -127,7 +127,7 @@ public class AuditTests(Copy copy) : IClassFixture<Copy>
 
     [Fact]
     public void A_system_call_that_is_not_declared_is_found_in_the_binary() => copy.With("packetd/Linux/LinuxHost.cs",
-        "        Call(SystemCall.ClockGetTime,", "        Call((SystemCall)9);\n        Call(SystemCall.ClockGetTime,", () =>
+        "        Call(CallNumber.ClockGetTime,", "        Call((CallNumber)9);\n        Call(CallNumber.ClockGetTime,", () =>
         {
             Assert.Equal(1, copy.Audit(out string output, "--raise"));
             Assert.Contains("system call 9, which packetd does not declare", output, StringComparison.Ordinal);

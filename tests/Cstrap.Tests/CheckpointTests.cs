@@ -49,7 +49,7 @@ public sealed class CheckpointTests
 
         // Zeros: of more frames than there are, and a number of frames where there is one.
         Refused(CheckpointRefusal.FrameOutOfRange, 0x500, new CheckpointStream().Recovery().Zero(0x500, 16384 - 0x500 + 1).End());
-        Refused(CheckpointRefusal.FrameOutOfRange, 16383, new CheckpointStream().Recovery().Zero(16383, CheckpointRecord.MostZeros).End());
+        Refused(CheckpointRefusal.FrameOutOfRange, 16383, new CheckpointStream().Recovery().Zero(16383, CheckpointRecord.MaxZeros).End());
         Refused(CheckpointRefusal.FrameOutOfRange, 0x3ff, new CheckpointStream().Zero(0x3ff, 2).End());
         Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0, 5, 0, 0, 2, 0, 1, 0).End());
         Refused(CheckpointRefusal.BadRecord, 1, new CheckpointStream().Recovery().Raw(0xff, 0xff, 0xff, 0xff, 0, 0x80, 1, 0).End());

@@ -390,7 +390,7 @@ public sealed class LabTests : IDisposable
     [Fact]
     public void What_nodes_and_machines_said_outlives_a_demo_that_fails()
     {
-        const int Most = 1 << 20; // of each of two files
+        const int MaxBytes = 1 << 20; // of each of two files
         var chatter = Path.Combine(folder.FullName, "chatter");
         File.WriteAllText(chatter, "#!/bin/sh\nexec yes what a machine says\n");
         File.SetUnixFileMode(chatter, (UnixFileMode)0b111_101_101);
@@ -400,7 +400,7 @@ public sealed class LabTests : IDisposable
         Assert.True(output.Contains($"{logs}/demo-node*.log", StringComparison.Ordinal), output);
         Assert.Contains("started for 10.77.0.100", File.ReadAllText(Path.Combine(logs, "demo-node1.log")), StringComparison.Ordinal);
         foreach (var file in new[] { "demo-node1.machines.1", "demo-node1.machines" })
-            Assert.InRange(new FileInfo(Path.Combine(logs, file)).Length, 0, Most);
+            Assert.InRange(new FileInfo(Path.Combine(logs, file)).Length, 0, MaxBytes);
         // Both are copied while the machine goes on writing: one of them may be just being emptied.
         Assert.Contains("what a machine says\n", File.ReadAllText(Path.Combine(logs, "demo-node1.machines.1")) + File.ReadAllText(Path.Combine(logs, "demo-node1.machines")), StringComparison.Ordinal);
     }

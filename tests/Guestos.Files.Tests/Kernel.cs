@@ -60,7 +60,7 @@ namespace Guestos
 
     public static class HostName
     {
-        public const int MaximumLength = 64;
+        public const int MaxLength = 64;
         public static ReadOnlySpan<byte> Text => "guest"u8;
         public static void Set(ReadOnlySpan<byte> name) { }
     }

@@ -15,12 +15,12 @@ public sealed unsafe class UnpackTests
     private struct Collector : IByteSink
     {
         public List<byte> Bytes;
-        public int Most;
+        public int MaxBytes;
 
         public readonly bool Take(ReadOnlySpan<byte> bytes)
         {
             Bytes.AddRange(bytes);
-            return Bytes.Count <= Most;
+            return Bytes.Count <= MaxBytes;
         }
     }
 
@@ -28,7 +28,7 @@ public sealed unsafe class UnpackTests
     {
         Shortage.Leave(frames);
         long before = Shortage.InUse;
-        var sink = new Collector { Bytes = [], Most = most };
+        var sink = new Collector { Bytes = [], MaxBytes = most };
         used = 0;
         UnpackResult result = Gzip.Is(input) ? Gzip.Run(input, ref used, ref sink) : Zstandard.Is(input) ? Zstandard.Run(input, ref used, ref sink) : UnpackResult.Damaged;
         output = sink.Bytes.ToArray();
@@ -166,7 +166,7 @@ public sealed unsafe class UnpackTests
         Assert.Equal(UnpackResult.Done, Unpack([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3, 4], out _, out int used));    // to be passed over
         Assert.Equal(11, used);
         Shortage.Leave(100);
-        var sink = new Collector { Bytes = [], Most = int.MaxValue };
+        var sink = new Collector { Bytes = [], MaxBytes = int.MaxValue };
         int at = 0;
         Assert.Equal(UnpackResult.NoMemory, Zstandard.Run(Filter("zstd -19", Sample("far")), ref at, ref sink));
     }

@@ -290,7 +290,7 @@ public sealed unsafe class PartsTests
         state->Dirty.Clear();
         MakeDirty(state, 1000);
         Assert.True(SnapshotBuffer.Follow(state));
-        Assert.Equal(SentPages.Limit(state->Frames) + 9, state->BufferPages);
+        Assert.Equal(SentPages.MaxPages(state->Frames) + 9, state->BufferPages);
         source.Finish();
     }
 

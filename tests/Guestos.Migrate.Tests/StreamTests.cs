@@ -45,7 +45,7 @@ public sealed unsafe class StreamTests(ITestOutputHelper output)
         var receiver = Receiver.Of(stream.ToArray(), HashOf(options));
         source.Check(receiver);
         Assert.True(receiver.LineRecords > 0, "no page was sent as lines");
-        Assert.InRange(receiver.LongestZeros, 16u, CheckpointRecord.MostZeros);
+        Assert.InRange(receiver.LongestZeros, 16u, CheckpointRecord.MaxZeros);
         Assert.Equal(0, receiver.Rest);
         Assert.Equal("", Console.Text);
         source.Finish();

@@ -52,7 +52,7 @@ public sealed unsafe class SchedulerTests
     [Fact]
     public void Nice_values_weigh_a_quarter_more_or_less()
     {
-        for (int nice = Nice.Lowest; nice < Nice.Highest; nice++)
+        for (int nice = Nice.Min; nice < Nice.Max; nice++)
             Assert.InRange(Nice.WeightOf(nice) / (double)Nice.WeightOf(nice + 1), 1.2, 1.35);
         Assert.Equal(1024u, Nice.WeightOf(0));
         Assert.Equal(3_000ul, Nice.Scale(3_000, 1024));

@@ -129,7 +129,7 @@ public sealed class FailureTests : IDisposable
     [RootTheory, Monitors]
     public void Damaged_frames_of_the_freeze_are_dropped(string monitor)
     {
-        const int Damaged = 9998, Whole = 9999, Largest = 1500;
+        const int Damaged = 9998, Whole = 9999, MaxPacket = 1500;
         guest = new Guest(space, monitor);
         using Socket answers = space.Open(SocketType.Raw, ProtocolType.Icmp);
         using Socket raw = space.Open(SocketType.Raw, ProtocolType.Udp), usual = space.Open(SocketType.Dgram, ProtocolType.Udp);
@@ -147,7 +147,7 @@ public sealed class FailureTests : IDisposable
             FakeDestination.Reset(socket);
         });
         // IPv4, ICMP, and in it the IPv4 and UDP headers of what it is about.
-        byte[] answer = new byte[Largest];
+        byte[] answer = new byte[MaxPacket];
         int port;
         do
         {

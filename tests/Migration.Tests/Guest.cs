@@ -20,7 +20,7 @@ internal sealed class Guest : IDisposable
     private static readonly Lazy<byte[]> s_files = new(Pack);
 
     /// <summary>Milliseconds that the client bears when a test makes the guest stand still.</summary>
-    private const int LongestFreeze = 120_000;
+    private const int MaxFreeze = 120_000;
 
     private readonly List<(int Port, string What)> loads = [];
     private readonly Thread talker;
@@ -45,7 +45,7 @@ internal sealed class Guest : IDisposable
         }
         Source.Await("init: ");
         echo = ConnectSoon(space);
-        echo.ReceiveTimeout = echo.SendTimeout = LongestFreeze;
+        echo.ReceiveTimeout = echo.SendTimeout = MaxFreeze;
         talker = new Thread(Talk) { IsBackground = true };
         talker.Start();
         Hear(20);

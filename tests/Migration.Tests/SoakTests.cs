@@ -14,7 +14,7 @@ namespace Migration.Tests;
 /// </summary>
 public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
 {
-    private const int MostMoves = 50, FewMoves = 3;
+    private const int MaxMoves = 50, FewMoves = 3;
 
     internal static readonly double Minutes =
         double.TryParse(Environment.GetEnvironmentVariable("SOAK_MINUTES"), CultureInfo.InvariantCulture, out double minutes) ? minutes : 0;
@@ -53,7 +53,7 @@ public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
         using var guest = new Guest(space, "domain", memory);
         Prepare(guest, use);
         report.Ready();
-        int most = Minutes > 0 ? MostMoves : FewMoves;
+        int most = Minutes > 0 ? MaxMoves : FewMoves;
         for (int moves = 0; moves < most && (Minutes == 0 || report.HasTime); moves++)
         {
             guest.LongestSilence();

@@ -250,7 +250,7 @@ public sealed unsafe class CrowdTests
         pair.Pass(10);
         int commanded = pair.B.Stack->Accept(own);
         Assert.True(commanded >= 0, "the guest cannot be commanded");
-        pair.B.MostRings = 0;
+        pair.B.MaxRings = 0;
         Streamer sends = new(pair.A, command, 100_000), reads = new(pair.B, commanded, 100_000);
         pair.Programs.Add(sends.Step);
         pair.Programs.Add(reads.Step);
@@ -269,7 +269,7 @@ public sealed unsafe class CrowdTests
         using TwoHosts pair = new(new FaultRates(), 9, A, B, Host.WithRings);
         (int firstA, int firstB) = pair.Connect(80);
         (int secondA, int secondB) = pair.Connect(81);
-        pair.A.MostRings = pair.B.MostRings = 2;
+        pair.A.MaxRings = pair.B.MaxRings = 2;
         Streamer[] streams = [new(pair.A, firstA, 60_000), new(pair.B, firstB, 0), new(pair.A, secondA, 60_000), new(pair.B, secondB, 0)];
         foreach (Streamer stream in streams)
             pair.Programs.Add(stream.Step);

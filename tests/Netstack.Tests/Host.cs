@@ -60,7 +60,7 @@ public sealed unsafe class Host : IDisposable
     /// <summary>Rings that are out, and the most that there may be.</summary>
     public HashSet<IntPtr> Rings { get; } = [];
 
-    public int MostRings { get; set; } = int.MaxValue;
+    public int MaxRings { get; set; } = int.MaxValue;
 
     /// <summary>The same with rings that are lent while they are needed.</summary>
     public static StackConfiguration WithRings(StackConfiguration configuration)
@@ -81,7 +81,7 @@ public sealed unsafe class Host : IDisposable
     private static byte* TakeRing(void* context, int length, bool reserved)
     {
         Host host = Of(context);
-        if (host.Rings.Count >= host.MostRings && !reserved)
+        if (host.Rings.Count >= host.MaxRings && !reserved)
             return null;
         byte* ring = (byte*)NativeMemory.Alloc((nuint)length);
         new Span<byte>(ring, length).Fill(0xa5);

@@ -226,7 +226,7 @@ public sealed unsafe class OrphanTests
         Stranger stranger = new(pair, StrangerAddress);
         List<int> heard = [];
         int listener = pair.B.Stack->Listen(0, 80, 40), other = pair.B.Stack->Listen(0, 81, 4);
-        pair.B.MostRings = Rings;
+        pair.B.MaxRings = Rings;
         if (refused)
             pair.Programs.Add(Refusing(pair, listener, heard));
         for (ushort port = 6000; port < 6000 + Rings; port++)
@@ -273,7 +273,7 @@ public sealed unsafe class OrphanTests
         (int atA, int atB) = pair.Connect(81);
         pair.Pass(30);
         Abandon(pair, stranger, 6000, Ending.FinWait1);
-        pair.B.MostRings = 1;
+        pair.B.MaxRings = 1;
         Assert.Single(pair.B.Rings);
         Assert.Equal(SocketError.WouldBlock, pair.B.Stack->Send(atB, new byte[10], pair.Now));
         pair.Pass(0.9);

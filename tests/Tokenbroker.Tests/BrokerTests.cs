@@ -262,13 +262,13 @@ public sealed class BrokerTests
                 + "smaller plan", refused.Message);
         Assert.Equal(2, shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 10))).Nodes.Count);
         shop.Do(session => shop.Broker.AddNode(session, "test", new NewNode("n3", "10.0.0.3", Shop.Key, 24,
-            "10.0.0.50-10.0.0.59", "10.0.0.100-10.0.0.199", 512, 4, new Prices(0, 0, 0, 1), MostMemoryMib: 128)));
+            "10.0.0.50-10.0.0.59", "10.0.0.100-10.0.0.199", 512, 4, new Prices(0, 0, 0, 1), MaxMemoryMib: 128)));
         QuoteView quote = shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("large", 10)));
         Assert.Equal("n3", Assert.Single(quote.Nodes).Name);
         Assert.Contains("that n1 gives to one is 100", Assert.Throws<Problem>(() => shop.Do(session => shop.Broker.Buy(session,
             shop.Customer, wanted with { Node = "n1" }, NewChain.Create(50)))).Message, StringComparison.Ordinal);
         Assert.Equal("n3", shop.Do(session => shop.Broker.Buy(session, shop.Customer, wanted, NewChain.Create(50))).Machine.Node);
-        Assert.Equal(128, shop.Look(session => Broker.Nodes(session, 2, 1)).Items[0].MostMemoryMib);
+        Assert.Equal(128, shop.Look(session => Broker.Nodes(session, 2, 1)).Items[0].MaxMemoryMib);
     }
 
     [SqliteFact]

@@ -70,7 +70,7 @@ public sealed class Browser : IAsyncLifetime
 /// <summary>The web page as people meet it: without a mouse, in the dark, on small screens, read aloud.</summary>
 public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
 {
-    private const int MostTabs = 40;
+    private const int MaxTabs = 40;
 
     [BrowserFact]
     public async Task The_filled_page_breaks_no_rule_of_accessibility_in_any_light_and_on_any_screen()
@@ -144,13 +144,13 @@ public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
     /// <summary>Presses Tab until the control has the focus.</summary>
     private static async Task TabTo(IPage page, string selector)
     {
-        for (int tabs = 0; tabs < MostTabs; tabs++)
+        for (int tabs = 0; tabs < MaxTabs; tabs++)
         {
             await page.Keyboard.PressAsync("Tab");
             if (await page.EvaluateAsync<bool>("selector => document.activeElement.matches(selector)", selector))
                 return;
         }
-        Assert.Fail($"{MostTabs} times Tab do not lead to {selector}");
+        Assert.Fail($"{MaxTabs} times Tab do not lead to {selector}");
     }
 
     private static async Task AssertAccessible(IPage page)

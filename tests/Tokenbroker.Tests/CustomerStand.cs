@@ -109,10 +109,10 @@ internal sealed class CustomerStand : IAsyncDisposable
     }
 
     /// <summary>One run of the program, which may be killed.</summary>
-    internal void Run(string name, Killer killer, Action<Till, IMachineFile> work)
+    internal void Run(string name, Killer killer, Action<MachinePurchase, IMachineFile> work)
     {
         using IMachineFile file = Store.Open(name);
-        work(new Till(new KilledFile(file, killer), _ => new KilledBroker(Client, killer),
+        work(new MachinePurchase(new KilledFile(file, killer), _ => new KilledBroker(Client, killer),
             new KilledNode(Node, killer), () => Now), file);
     }
 

@@ -29,25 +29,25 @@ public sealed class CustomerTests
     {
         Killer killer = new(kill);
         long bought = 0;
-        Step((till, _) => till.Buy("lab", s_wanted));
+        Step((purchase, _) => purchase.Buy("lab", s_wanted));
         stand.Node.Boot(stand.Store.Find(name)!.Bought!);
         foreach (int tokens in (int[])[60])
         {
             bought = stand.Store.Find(name)!.Amount;
-            Step((till, file) =>
+            Step((purchase, file) =>
             {
                 // Whether an earlier run has done it, the file says.
-                if (till.IsUnsettled)
-                    till.Finish();
+                if (purchase.IsUnsettled)
+                    purchase.Finish();
                 else if (file.Machine!.Amount == bought)
-                    till.Pay(tokens);
+                    purchase.Pay(tokens);
             });
         }
         Assert.Equal(First + 60, stand.Node.Paid(stand.Store.Find(name)!.Bought!.Machine.Name));
-        Step((till, _) => till.Refund());
+        Step((purchase, _) => purchase.Refund());
         return killer.Passed;
 
-        void Step(Action<Till, IMachineFile> work)
+        void Step(Action<MachinePurchase, IMachineFile> work)
         {
             for (int tries = 0; ; tries++)
             {
@@ -92,14 +92,14 @@ public sealed class CustomerTests
         await using CustomerStand stand = await CustomerStand.Open(kind);
         Killer never = new(int.MaxValue);
         Failure refused = Assert.Throws<Failure>(() =>
-            stand.Run("rich", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 51 })));
+            stand.Run("rich", never, (purchase, _) => purchase.Buy("lab", s_wanted with { Tokens = 51 })));
         Assert.Equal(ExitCode.Refused, refused.ExitCode);
         Assert.Contains("1 to 50", refused.Message, StringComparison.Ordinal);
         Assert.Null(stand.Store.Find("rich"));
 
-        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
+        stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted));
         stand.Node.Boot(stand.Store.Find("job")!.Bought!);
-        refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1_000_000)));
+        refused = Assert.Throws<Failure>(() => stand.Run("job", never, (purchase, _) => purchase.Pay(1_000_000)));
         Assert.Contains("1 to ", refused.Message, StringComparison.Ordinal);
         Assert.Equal("bought", stand.Store.Find("job")!.State);
     }
@@ -109,8 +109,8 @@ public sealed class CustomerTests
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         Killer never = new(int.MaxValue);
-        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
-        Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Pay(1)));
+        stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted));
+        Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (purchase, _) => purchase.Pay(1)));
         Assert.Equal(ExitCode.Refused, refused.ExitCode);
         Assert.Contains("runs no machine job, so nothing was bought", refused.Message, StringComparison.Ordinal);
         Assert.Equal("bought", stand.Store.Find("job")!.State);
@@ -122,22 +122,22 @@ public sealed class CustomerTests
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         Killer never = new(int.MaxValue);
-        stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted));
+        stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted));
         // Its node has no such machine, and that is all as long as the broker waits for it.
-        Assert.DoesNotContain("place", Refused(till => till.Refund()), StringComparison.Ordinal);
+        Assert.DoesNotContain("place", Refused(purchase => purchase.Refund()), StringComparison.Ordinal);
         stand.Shop.Now += 10_000;
         var said = await stand.Shop.Broker.AskForUnstarted(16, default);
         stand.Shop.Do(session => stand.Shop.Broker.Release(session, said));
         Assert.Equal("bought", stand.Store.Find("job")!.State);
         const string Sentence = "job was not started while its boot token held, so its place is others' since 2027-01-15 10:46:40Z: "
             + "buy another";
-        Assert.Equal(Sentence, Refused(till => till.Refund()));
-        Assert.Equal(Sentence, Refused(till => till.Pay(1)));
+        Assert.Equal(Sentence, Refused(purchase => purchase.Refund()));
+        Assert.Equal(Sentence, Refused(purchase => purchase.Pay(1)));
         Assert.Equal("released", stand.Store.Find("job")!.State);
 
-        string Refused(Action<Till> work)
+        string Refused(Action<MachinePurchase> work)
         {
-            Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => work(till)));
+            Failure refused = Assert.Throws<Failure>(() => stand.Run("job", never, (purchase, _) => work(purchase)));
             Assert.Equal(ExitCode.Refused, refused.ExitCode);
             return refused.Message;
         }
@@ -148,16 +148,16 @@ public sealed class CustomerTests
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         Killer never = new(int.MaxValue);
-        stand.Run("job", never, (till, _) => Assert.False(till.Buy("lab", s_wanted)));
+        stand.Run("job", never, (purchase, _) => Assert.False(purchase.Buy("lab", s_wanted)));
         BoughtMachine first = stand.Store.Find("job")!;
         stand.Node.Boot(first.Bought!);
-        Failure taken = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 6 })));
+        Failure taken = Assert.Throws<Failure>(() => stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted with { Tokens = 6 })));
         Assert.Contains("«evilman refund job» frees this one", taken.Message, StringComparison.Ordinal);
-        stand.Run("job", never, (till, _) => till.Refund());
+        stand.Run("job", never, (purchase, _) => purchase.Refund());
         BoughtMachine over = stand.Store.Find("job")!;
-        stand.Run("job", never, (till, _) => Assert.Equal(over.Refunded, till.Refund()));
+        stand.Run("job", never, (purchase, _) => Assert.Equal(over.Refunded, purchase.Refund()));
         Assert.Equal(over.Certificate, stand.Store.Find("job")!.Certificate);
-        stand.Run("job", never, (till, _) => Assert.False(till.Buy("lab", s_wanted with { Tokens = 6 })));
+        stand.Run("job", never, (purchase, _) => Assert.False(purchase.Buy("lab", s_wanted with { Tokens = 6 })));
         BoughtMachine second = stand.Store.Find("job")!;
         Assert.Equal(("bought", null, null), (second.State, second.Certificate, second.Refunded));
         Assert.NotEqual(first.Bought!.Machine.Id, second.Bought!.Machine.Id);
@@ -168,16 +168,16 @@ public sealed class CustomerTests
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         // Sent and done, the answer lost.
-        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (till, _) => till.Buy("lab", s_wanted)));
+        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (purchase, _) => purchase.Buy("lab", s_wanted)));
         Killer never = new(int.MaxValue);
         Failure other = Assert.Throws<Failure>(() =>
-            stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted with { Tokens = 6 })));
+            stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted with { Tokens = 6 })));
         Assert.Contains("another machine", other.Message, StringComparison.Ordinal);
         stand.Now += Order.GoodFor + 1;
-        Failure old = Assert.Throws<Failure>(() => stand.Run("job", never, (till, _) => till.Buy("lab", s_wanted)));
+        Failure old = Assert.Throws<Failure>(() => stand.Run("job", never, (purchase, _) => purchase.Buy("lab", s_wanted)));
         Assert.Contains("six days", old.Message, StringComparison.Ordinal);
         stand.Now -= 2;
-        stand.Run("job", never, (till, _) => Assert.True(till.Buy("lab", s_wanted)));
+        stand.Run("job", never, (purchase, _) => Assert.True(purchase.Buy("lab", s_wanted)));
         Assert.Equal(Shop.Deposit - First * 100, stand.Shop.Balance(stand.Shop.Customer));
     }
 
@@ -185,16 +185,16 @@ public sealed class CustomerTests
     public async Task A_key_that_was_revoked_loses_no_order(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
-        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (till, _) => till.Buy("lab", s_wanted)));
+        Assert.Throws<Killed>(() => stand.Run("job", new Killer(3), (purchase, _) => purchase.Buy("lab", s_wanted)));
         using (IMachineFile file = stand.Store.Open("job"))
         {
             BrokerClient stranger = new(new KnownBroker("lab", stand.Url, "tb_0123456789abcdef_" + new string('0', 64)));
             Failure refused = Assert.Throws<Failure>(() =>
-                new Till(file, _ => stranger, stand.Node, () => stand.Now).Buy("lab", s_wanted));
+                new MachinePurchase(file, _ => stranger, stand.Node, () => stand.Now).Buy("lab", s_wanted));
             Assert.Equal(ExitCode.Refused, refused.ExitCode);
         }
         Assert.NotNull(stand.Store.Find("job")!.Order);
-        stand.Run("job", new Killer(int.MaxValue), (till, _) => Assert.True(till.Buy("lab", s_wanted)));
+        stand.Run("job", new Killer(int.MaxValue), (purchase, _) => Assert.True(purchase.Buy("lab", s_wanted)));
         Assert.Equal(Shop.Deposit - First * 100, stand.Shop.Balance(stand.Shop.Customer));
     }
 
@@ -202,7 +202,7 @@ public sealed class CustomerTests
     public async Task A_customer_reads_his_ledger_and_the_nodes(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
-        stand.Run("job", new Killer(int.MaxValue), (till, _) => till.Buy("lab", s_wanted));
+        stand.Run("job", new Killer(int.MaxValue), (purchase, _) => purchase.Buy("lab", s_wanted));
         Assert.Equal(Shop.Deposit - First * 100, stand.Client.Balance());
         Assert.Equal(["deposit", "purchase"],
             stand.Client.List("/v1/entries", Evilman.Buying.Json.Default.PageEntryView).Select(entry => entry.Kind));
@@ -215,7 +215,7 @@ public sealed class CustomerTests
     public async Task Machines_are_readable_by_their_owner_alone_and_used_by_one_program_at_a_time(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
-        stand.Run("job", new Killer(int.MaxValue), (till, _) => till.Buy("lab", s_wanted));
+        stand.Run("job", new Killer(int.MaxValue), (purchase, _) => purchase.Buy("lab", s_wanted));
         string path = Path.Combine(stand.Folder, "machines", "job.json");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
         Assert.Equal(["job"], stand.Store.Names);

@@ -41,13 +41,13 @@ public sealed class HomeTests
         kept.Killer = killer;
         KilledNode node = new(stand.Node, killer);
         return new Payer(name => new KilledFile(stand.Store.Open(name), killer),
-            file => new Till(file, _ => new KilledBroker(stand.Client, killer), node, () => stand.Now), node, kept,
+            file => new MachinePurchase(file, _ => new KilledBroker(stand.Client, killer), node, () => stand.Now), node, kept,
             _ => watch(), () => stand.Now, (_, _, _) => { });
     }
 
     private static CustomerStand Bought(CustomerStand stand, string name = "job")
     {
-        stand.Run(name, new Killer(int.MaxValue), (till, _) => till.Buy("lab", s_wanted));
+        stand.Run(name, new Killer(int.MaxValue), (purchase, _) => purchase.Buy("lab", s_wanted));
         stand.Node.Boot(stand.Store.Find(name)!.Bought!);
         return stand;
     }
@@ -88,7 +88,7 @@ public sealed class HomeTests
             }
             Assert.Equal(First + 2 * More, stand.Node.Paid(Machine(stand, name)));
             Assert.Equal(Value * (First + 2 * More), stand.Store.Find(name)!.Amount);
-            stand.Run(name, new Killer(int.MaxValue), (till, _) => till.Refund());
+            stand.Run(name, new Killer(int.MaxValue), (purchase, _) => purchase.Refund());
             Assert.Equal(Shop.Deposit - 800 * (kill + 1), stand.Shop.Balance(stand.Shop.Customer));
             if (killer.After != int.MaxValue)
             {
@@ -153,7 +153,7 @@ public sealed class HomeTests
         Assert.Equal(Verdict.Pay,
             Visit(s_job with { Budget = Value * (First + More), Deadline = stand.Now + 1 }));
         Assert.Equal(First + More, Paid(stand));
-        stand.Run("job", never, (till, _) => till.Refund());
+        stand.Run("job", never, (purchase, _) => purchase.Refund());
         Assert.Equal(Verdict.Gone, Visit(s_job));
     }
 }

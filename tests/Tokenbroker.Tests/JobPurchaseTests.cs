@@ -23,7 +23,7 @@ public sealed class JobPurchaseTests
     {
         killer ??= new Killer(int.MaxValue);
         KnownBroker known = broker ?? stand.Broker;
-        return new JobPurchases(stand.Store, file => new Till(new KilledFile(file, killer),
+        return new JobPurchases(stand.Store, file => new MachinePurchase(new KilledFile(file, killer),
             _ => new KilledBroker(new BrokerClient(known), killer), new KilledNode(stand.Node, killer), () => stand.Now),
             _ => known, () => stand.Now);
     }

@@ -253,7 +253,7 @@ public class StreamTests
             (0x400u, 1u, CheckpointRefusal.None), (0x400u, 0xC00u, CheckpointRefusal.None), (0xFFFu, 1u, CheckpointRefusal.None),
             (0x400u, 0xC01u, CheckpointRefusal.FrameOutOfRange), (0xFFFu, 2u, CheckpointRefusal.FrameOutOfRange),
             (0x3FFu, 2u, CheckpointRefusal.FrameOutOfRange), (0x1000u, 1u, CheckpointRefusal.FrameOutOfRange),
-            (0x400u, CheckpointRecord.MostZeros, CheckpointRefusal.FrameOutOfRange), (uint.MaxValue, CheckpointRecord.MostZeros, CheckpointRefusal.FrameOutOfRange),
+            (0x400u, CheckpointRecord.MaxZeros, CheckpointRefusal.FrameOutOfRange), (uint.MaxValue, CheckpointRecord.MaxZeros, CheckpointRefusal.FrameOutOfRange),
         })
         {
             CheckpointRecord.Emit(record, frame, RecordFlags.Zero, count);

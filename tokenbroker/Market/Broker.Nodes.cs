@@ -82,8 +82,8 @@ internal sealed partial class Broker
         DemandRange(wanted.PrefixLength, 8, 30, "prefix_length");
         DemandRange(wanted.MemoryMib, 1, 1L << 32, "memory_mib");
         DemandRange(wanted.Machines, 1, 1L << 32, "machines");
-        if (wanted.MostMemoryMib is { } ofOne)
-            DemandRange(ofOne, 1, wanted.MemoryMib, "most_memory_mib");
+        if (wanted.MaxMemoryMib is { } ofOne)
+            DemandRange(ofOne, 1, wanted.MemoryMib, "max_memory_mib");
         DemandRange(wanted.ElementsPerPacket, 1, NewNode.MaxElementsPerPacket, "elements_per_packet");
         foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
             DemandRange(price, 0, uint.MaxValue, "a price");
@@ -116,7 +116,7 @@ internal sealed partial class Broker
             """, wanted.Name, (long)address, wanted.PrefixLength, (long)gateway, (long)boot.First, (long)boot.Last,
                 (long)guest.First, guest.Last, wanted.MemoryMib,
             wanted.Machines, wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network, wanted.Prices.Existence,
-                wanted.ElementsPerPacket, wanted.MostMemoryMib ?? 0);
+                wanted.ElementsPerPacket, wanted.MaxMemoryMib ?? 0);
         AddNodeKey(session, id, 1, wanted.Key);
         Audit(session, Clock(), actor, "node add", wanted.Name);
         return NodeWith(session, id);

@@ -12,7 +12,7 @@ internal sealed record NewNode(
     string Name, string Address, string Key, int PrefixLength, string BootAddresses, string GuestAddresses,
         long MemoryMib, long Machines, Prices Prices,
     string? Gateway = null, long ElementsPerPacket = NewNode.UsualElementsPerPacket,
-    long? MostMemoryMib = null)
+    long? MaxMemoryMib = null)
 {
     // What packetd's --chain-steps is without being named, and at most.
     internal const long UsualElementsPerPacket = 1000, MaxElementsPerPacket = 100_000;
@@ -20,7 +20,7 @@ internal sealed record NewNode(
 
 internal sealed record NodeView(
     long Id, string Name, string Address, Prices Prices, long MemoryMib, long UsedMemoryMib, long Machines,
-        long UsedMachines, bool Enabled, long KeyNumber, long? MostMemoryMib);
+        long UsedMachines, bool Enabled, long KeyNumber, long? MaxMemoryMib);
 
 internal sealed record NewNodeKey(string Key);
 

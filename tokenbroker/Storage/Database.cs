@@ -14,13 +14,13 @@ internal abstract class Database : IDisposable
     private readonly ConcurrentBag<Session> readers = [];
     private readonly Lazy<SemaphoreSlim> room;
 
-    protected Database() => room = new Lazy<SemaphoreSlim>(() => new SemaphoreSlim(MostReaders));
+    protected Database() => room = new Lazy<SemaphoreSlim>(() => new SemaphoreSlim(MaxReaders));
 
     /// <summary>
     /// How many may read at the same time; others wait for a session of theirs. So no reader waits for a connection that
     /// is kept for the next one.
     /// </summary>
-    protected virtual int MostReaders => 16;
+    protected virtual int MaxReaders => 16;
 
     /// <summary>A connection string of PostgreSQL has "Host=" in it; everything else is the name of a file.</summary>
     internal static Database At(string where) =>

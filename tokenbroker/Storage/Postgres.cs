@@ -35,7 +35,7 @@ internal sealed class Postgres : Database
     internal override Dialect Dialect => Dialect.Postgres;
 
     /// <summary>All connections but the writer's, and one for what opens its own.</summary>
-    protected override int MostReaders => Math.Clamp(where.MaxPoolSize - 2, 1, base.MostReaders);
+    protected override int MaxReaders => Math.Clamp(where.MaxPoolSize - 2, 1, base.MaxReaders);
 
     // No part of the schema: it is there before the backup comes, and until that is verified.
     private const string Mark = "unverified";

@@ -11,7 +11,7 @@ public sealed partial class LocalApic
     public const ulong Never = ulong.MaxValue;
 
     // A shorter period than this would leave the guest no time between two interrupts.
-    private const ulong ShortestPeriod = 20_000;
+    private const ulong MinPeriod = 20_000;
 
     // Bits 18 and 17 of the timer's vector: 0 one-shot, 1 periodic, 2 TSC deadline; with the higher bit the lower means
     // nothing.
@@ -89,7 +89,7 @@ public sealed partial class LocalApic
         get
         {
             ulong period = (ulong)initialCount << DivideShift;
-            return Periodic ? Math.Max(period, ShortestPeriod) : period;
+            return Periodic ? Math.Max(period, MinPeriod) : period;
         }
     }
 

@@ -12,7 +12,7 @@ internal unsafe struct ArgumentBlock
 
     /// <summary>ARG_MAX: strings with their zeros.</summary>
     public const int Capacity = BlockFrames * Frames.Size;
-    private const int MaximumStrings = 4096;
+    private const int MaxStrings = 4096;
 
     public byte* Base;
 
@@ -44,7 +44,7 @@ internal unsafe struct ArgumentBlock
     {
         for (ulong i = 0; !strings.IsNull; i++)
         {
-            if (i == MaximumStrings)
+            if (i == MaxStrings)
                 return Errno.E2BIG;
             if (!strings.At(i).TryGet(out UserString text))
                 return Errno.EFAULT;

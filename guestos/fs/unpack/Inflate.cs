@@ -229,16 +229,16 @@ public unsafe ref struct Inflate
 
     private UnpackResult Dynamic<TSink>(ref TSink sink) where TSink : struct, IByteSink
     {
-        const int mostLiterals = 286;
-        const int mostDistances = 30;
+        const int maxLiterals = 286;
+        const int maxDistances = 30;
         if (!Need(14))
             return UnpackResult.Cut;
         int literals = (int)Bits(5) + 257;
         int distances = (int)Bits(5) + 1;
         int given = (int)Bits(4) + 4;
-        if (literals > mostLiterals || distances > mostDistances)
+        if (literals > maxLiterals || distances > maxDistances)
             return UnpackResult.Damaged;
-        Span<byte> lengths = stackalloc byte[mostLiterals + mostDistances];
+        Span<byte> lengths = stackalloc byte[maxLiterals + maxDistances];
         lengths.Slice(0, 19).Clear();
         for (int i = 0; i < given; i++)
         {

@@ -150,10 +150,10 @@ public unsafe struct HuffmanTable
     /// </summary>
     private bool ReadWeights(ReadOnlySpan<byte> input, Span<byte> weights, out int count)
     {
-        const int largestLog = 6;
+        const int maxWeightLog = 6;
         count = 0;
         int at = 0;
-        if (!this.weights.Read(input, ref at, MaxLog + 2, largestLog)
+        if (!this.weights.Read(input, ref at, MaxLog + 2, maxWeightLog)
             || !BackwardBits.TryStart(input.Slice(at), out BackwardBits bits))
             return false;
         uint first = bits.Read(this.weights.Log);

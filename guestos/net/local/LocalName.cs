@@ -120,15 +120,15 @@ internal static unsafe class LocalNames
     /// </summary>
     public static long BindToAny(LocalSocket* socket)
     {
-        const uint mostNames = 1 << 20;
+        const uint maxNames = 1 << 20;
         const int digits = 5;
         if (socket->Name != null)
             return 0;
         LocalAddress address = default;
         address.Length = 1 + digits;
-        for (uint attempt = 0; attempt < mostNames; attempt++)
+        for (uint attempt = 0; attempt < maxNames; attempt++)
         {
-            s_next = (s_next + 1) % mostNames;
+            s_next = (s_next + 1) % maxNames;
             for (int i = 0; i < digits; i++)
             {
                 uint digit = s_next >> 4 * (digits - 1 - i) & 15;

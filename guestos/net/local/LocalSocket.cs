@@ -109,12 +109,12 @@ internal unsafe struct LocalSocket
     /// Twice as many as there may be open files, as on Linux: connections that nobody has accepted are none. The last
     /// of them are the superuser's.
     /// </summary>
-    private static int Limit => 2 * Files.Capacity - (FileRights.IsSuperuser ? 0 : Files.Reserve);
+    private static int MaxSockets => 2 * Files.Capacity - (FileRights.IsSuperuser ? 0 : Files.Reserve);
 
     /// <summary>A new one with one reference; null, ENFILE: there are too many, or no memory.</summary>
     public static LocalSocket* Create(LocalKind kind)
     {
-        if (s_count >= Limit)
+        if (s_count >= MaxSockets)
             return null;
         LocalSocket* socket = Objects.Allocate<LocalSocket>();
         if (socket == null)

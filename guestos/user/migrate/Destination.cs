@@ -271,7 +271,7 @@ internal unsafe struct Destination
         int flags = MSG_NOSIGNAL | (more ? MessageFollows : 0);
         while (from.Length > 0)
         {
-            int sent = Syscall.Call(SystemCall.SendTo, Socket, Syscall.AddressOf(from), from.Length, flags);
+            int sent = Syscall.Call(CallNumber.SendTo, Socket, Syscall.AddressOf(from), from.Length, flags);
             if (sent == EINTR)
                 continue;
             if (sent <= 0)

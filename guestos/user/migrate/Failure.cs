@@ -28,20 +28,20 @@ internal static class Failure
     /// <param name="reason">The end of a sentence, without its full stop.</param>
     public static ExitCode Say(ExitCode code, scoped ReadOnlySpan<byte> reason)
     {
-        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        TextBuffer line = new(stackalloc byte[Report.MaxLine]);
         Begin(ref line, code);
         line.Add(reason);
         line.Add("."u8);
-        return Voice.Complain(code, line.Text);
+        return Report.Failed(code, line.Text);
     }
 
     /// <param name="reason">A sentence, with its full stop.</param>
     public static ExitCode Say(ExitCode code, string reason)
     {
-        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        TextBuffer line = new(stackalloc byte[Report.MaxLine]);
         Begin(ref line, code);
         AddAscii(ref line, reason);
-        return Voice.Complain(code, line.Text);
+        return Report.Failed(code, line.Text);
     }
 
     private static void Begin(ref TextBuffer line, ExitCode code)
@@ -91,7 +91,7 @@ internal static class Failure
     public static ExitCode Refused(CheckpointRefusal refusal, ulong detail, uint frames)
     {
         const int FramesPerMiB = 256;
-        TextBuffer line = new(stackalloc byte[Voice.MaxLine]);
+        TextBuffer line = new(stackalloc byte[Report.MaxLine]);
         Begin(ref line, ExitCode.CheckpointRefused);
         switch (refusal)
         {
@@ -115,7 +115,7 @@ internal static class Failure
                 AddAscii(ref line, HandOver.Sentence(refusal));
                 break;
         }
-        return Voice.Complain(ExitCode.CheckpointRefused, line.Text);
+        return Report.Failed(ExitCode.CheckpointRefused, line.Text);
     }
 
     private static void AddFeatures(ref TextBuffer line, ulong missing)

@@ -10,11 +10,11 @@ namespace Migrate;
 internal static unsafe class Host
 {
     /// <param name="path">Ends with a zero.</param>
-    public static int Open(byte* path, int flags = 0) => Call(SystemCall.OpenAt, AT_FDCWD, (nint)path, flags);
+    public static int Open(byte* path, int flags = 0) => Call(CallNumber.OpenAt, AT_FDCWD, (nint)path, flags);
 
     /// <param name="path">A literal that ends with a zero.</param>
     public static int Open(ReadOnlySpan<byte> path, int flags = 0) =>
-        Call(SystemCall.OpenAt, AT_FDCWD, AddressOf(path), flags);
+        Call(CallNumber.OpenAt, AT_FDCWD, AddressOf(path), flags);
 
     /// <summary>A line on the machine's console, whatever standard output is: it waits for nobody.</summary>
     public static void Log(ReadOnlySpan<byte> text)
@@ -29,7 +29,7 @@ internal static unsafe class Host
     {
         const nint Protection = (nint)(PROT_READ | PROT_WRITE);
         const nint Kind = (nint)(MAP_PRIVATE | MAP_ANONYMOUS);
-        nint address = Invoke((nint)SystemCall.Mmap, 0, length, Protection, Kind, -1);
+        nint address = Invoke((nint)CallNumber.Mmap, 0, length, Protection, Kind, -1);
         return address is < 0 and > -4096 ? null : (byte*)address;
     }
 
@@ -40,41 +40,41 @@ internal static unsafe class Host
         Span<ulong> action = stackalloc ulong[4];
         action.Clear();
         action[0] = SIG_IGN;
-        Call(SystemCall.SigAction, SIGPIPE, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
+        Call(CallNumber.SigAction, SIGPIPE, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
     }
 
     /// <summary>A pipe's ends, first the one to read from, whose calls do not block.</summary>
     public static int Pipe(Span<int> ends)
     {
-        int error = Call(SystemCall.Pipe2, AddressOf((ReadOnlySpan<int>)ends), O_CLOEXEC);
+        int error = Call(CallNumber.Pipe2, AddressOf((ReadOnlySpan<int>)ends), O_CLOEXEC);
         if (error == 0)
-            Call(SystemCall.Fcntl, ends[0], F_SETFL, O_NONBLOCK);
+            Call(CallNumber.Fcntl, ends[0], F_SETFL, O_NONBLOCK);
         return error;
     }
 
     /// <summary>0 in the new process, its number in the old one.</summary>
-    public static int Fork() => Call(SystemCall.Clone, SIGCHLD);
+    public static int Fork() => Call(CallNumber.Clone, SIGCHLD);
 
     /// <summary>Whether a child is no more; then it is forgotten.</summary>
-    public static bool HasEnded(int child) => Call(SystemCall.Wait4, child, 0, WNOHANG) != 0;
+    public static bool HasEnded(int child) => Call(CallNumber.Wait4, child, 0, WNOHANG) != 0;
 
-    public static void Kill(int child) => Call(SystemCall.Kill, child, SIGKILL);
+    public static void Kill(int child) => Call(CallNumber.Kill, child, SIGKILL);
 
     /// <summary>Waits for a child to end.</summary>
-    public static void Await(int child) => Call(SystemCall.Wait4, child);
+    public static void Await(int child) => Call(CallNumber.Wait4, child);
 
     /// <summary>Bytes that nobody can guess.</summary>
     public static void Random(Span<byte> to) =>
-        Call(SystemCall.GetRandom, AddressOf((ReadOnlySpan<byte>)to), to.Length);
+        Call(CallNumber.GetRandom, AddressOf((ReadOnlySpan<byte>)to), to.Length);
 
     public static int Control(int descriptor, Wire.CheckpointControl request, nint argument = 0) =>
-        Call(SystemCall.Ioctl, descriptor, (nint)request, argument);
+        Call(CallNumber.Ioctl, descriptor, (nint)request, argument);
 
     // ---- what programs are run with ----
 
     // Numbers and constants that no other program of ours needs (asm-generic/fcntl.h, asm-generic/signal.h).
-    private const SystemCall PositionedRead = (SystemCall)17;
-    private const SystemCall PositionedWrite = (SystemCall)18;
+    private const CallNumber PositionedRead = (CallNumber)17;
+    private const CallNumber PositionedWrite = (CallNumber)18;
     private const int O_RDWR = 2;
     private const int O_CREAT = 0x40;
     private const int O_TRUNC = 0x200;
@@ -86,7 +86,7 @@ internal static unsafe class Host
     public static int Create(byte* path)
     {
         const int OwnersAlone = 0x180;
-        return Call(SystemCall.OpenAt, AT_FDCWD, (nint)path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, OwnersAlone);
+        return Call(CallNumber.OpenAt, AT_FDCWD, (nint)path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, OwnersAlone);
     }
 
     public static int ReadAt(int file, Span<byte> to, int offset) =>
@@ -110,7 +110,7 @@ internal static unsafe class Host
     }
 
     public static void SetBlocking(int descriptor, bool isBlocking) =>
-        Call(SystemCall.Fcntl, descriptor, F_SETFL, isBlocking ? 0 : O_NONBLOCK);
+        Call(CallNumber.Fcntl, descriptor, F_SETFL, isBlocking ? 0 : O_NONBLOCK);
 
     /// <summary>How a program ended: 1 if by a signal, and its number or the exit code.</summary>
     public const int EndSize = 2;
@@ -121,7 +121,7 @@ internal static unsafe class Host
         int status = 0;
         int code;
         do
-            code = Call(SystemCall.Wait4, child, AddressOf(ref status));
+            code = Call(CallNumber.Wait4, child, AddressOf(ref status));
         while (code == EINTR);
         int signal = status & 0x7F;
         end[0] = (byte)(signal != 0 ? 1 : 0);
@@ -135,10 +135,10 @@ internal static unsafe class Host
     public static void EndGroup(int child)
     {
         const int Looks = 50;
-        Call(SystemCall.Kill, -child, SIGTERM);
-        for (int i = 0; i < Looks && Call(SystemCall.Wait4, child, 0, WNOHANG) == 0; i++)
+        Call(CallNumber.Kill, -child, SIGTERM);
+        for (int i = 0; i < Looks && Call(CallNumber.Wait4, child, 0, WNOHANG) == 0; i++)
             Timing.Sleep(Timing.NanosecondsInSecond / Looks);
-        Call(SystemCall.Kill, -child, SIGKILL);
+        Call(CallNumber.Kill, -child, SIGKILL);
     }
 
     /// <summary>
@@ -150,7 +150,7 @@ internal static unsafe class Host
         Span<ulong> action = stackalloc ulong[4];
         action.Clear();
         foreach (int signal in (ReadOnlySpan<int>)[SIGINT, SIGQUIT, SIGPIPE])
-            Call(SystemCall.SigAction, signal, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
+            Call(CallNumber.SigAction, signal, AddressOf((ReadOnlySpan<ulong>)action), 0, sizeof(ulong));
     }
 
     /// <summary>In a new process: becomes a program. Only returns when that cannot be, with −errno.</summary>
@@ -160,17 +160,17 @@ internal static unsafe class Host
     {
         ExpectSignals();
         if (leads)
-            Call(SystemCall.SetSid);
+            Call(CallNumber.SetSid);
         Put(input, 0);
         Put(output, 1);
         Put(error, 2);
-        return Call(SystemCall.Execve, (nint)path, (nint)words, (nint)environment);
+        return Call(CallNumber.Execve, (nint)path, (nint)words, (nint)environment);
     }
 
     private static void Put(int descriptor, int place)
     {
         if (descriptor == place)
             return;
-        Call(SystemCall.Dup3, descriptor, place);
+        Call(CallNumber.Dup3, descriptor, place);
     }
 }

@@ -111,9 +111,9 @@ internal struct Account
     {
         if (user == 0 && group == 0)
             return;
-        bool isTaken = Syscall.Call(SystemCall.SetGroups) == 0
-            && Syscall.Call(SystemCall.SetResGid, (int)group, (int)group, (int)group) == 0
-            && Syscall.Call(SystemCall.SetResUid, (int)user, (int)user, (int)user) == 0;
+        bool isTaken = Syscall.Call(CallNumber.SetGroups) == 0
+            && Syscall.Call(CallNumber.SetResGid, (int)group, (int)group, (int)group) == 0
+            && Syscall.Call(CallNumber.SetResUid, (int)user, (int)user, (int)user) == 0;
         if (!isTaken)
             Syscall.Exit(126);
     }

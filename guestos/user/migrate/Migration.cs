@@ -52,7 +52,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (arrived)
         {
             ulong milliseconds = (Timing.Now() - start) / 1_000_000;
-            Voice.Arrive("migrate: we have arrived, % MiB and % ms after setting out"u8, bytes >> 20, milliseconds);
+            Report.Arrived("migrate: we have arrived, % MiB and % ms after setting out"u8, bytes >> 20, milliseconds);
             return ExitCode.Arrived;
         }
         if (code == ExitCode.Arrived && !verified)
@@ -123,17 +123,17 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private ExitCode AwaitOutcome()
     {
         const int FirstWait = 5_000;
-        const int ShortestPause = 1_000;
+        const int MinPause = 1_000;
         const int MaxPause = 60_000;
         bool isRunning = destination.HearRunning(FirstWait);
-        for (int pause = ShortestPause; !isRunning; pause = Math.Min(2 * pause, MaxPause))
+        for (int pause = MinPause; !isRunning; pause = Math.Min(2 * pause, MaxPause))
         {
             if (destination.Withdraw())
             {
                 Host.Control(device, CheckpointControl.Stay);
                 return Failure.Say(ExitCode.Broken, "the destination has not taken the guest and no longer can"u8);
             }
-            if (pause == ShortestPause)
+            if (pause == MinPause)
             {
                 Host.Log("migrate: The destination does not say whether the guest runs there. "u8);
                 Host.Log("Until it does, the guest stands still here.\n"u8);
@@ -159,7 +159,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         // The header is read in either case: it says how much memory the guest has.
         bool isHeader = frames == 0;
         if (destination.IsPlain && !isHeader)
-            return Syscall.Call(SystemCall.SendFile, destination.Socket, device, 0, most);
+            return Syscall.Call(CallNumber.SendFile, destination.Socket, device, 0, most);
         int wanted = isHeader ? CheckpointHeader.Size : Math.Min(most, SecureChannel.MaxText);
         Span<byte> text = destination.Text.Slice(0, wanted);
         int count = Syscall.Read(device, text);
@@ -204,7 +204,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
             // already.
             if (!verified && destination.HasSpoken(0) && HearVerdict() is var code and not ExitCode.Arrived)
                 return code;
-            bool isRunning = Report();
+            bool isRunning = ReportProgress();
             if (isRunning && giveUp != 0 && Timing.Now() - start >= giveUp)
             {
                 return Failure.Say(ExitCode.GaveUp,
@@ -284,7 +284,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     /// <summary>
     /// A line for each round that has ended. False after the fork, when every word would only change more pages.
     /// </summary>
-    private bool Report()
+    private bool ReportProgress()
     {
         if (!GetProgress(out CheckpointProgress now) || now.Phase != CheckpointPhase.Rounds)
         {
@@ -295,7 +295,7 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         if (now.Round != last.Round)
         {
             ulong sent = now.PagesSent - now.PagesInRound;
-            Voice.Say("migrate: round %: % pages sent, working set %, buffer % pages"u8,
+            Report.Progress("migrate: round %: % pages sent, working set %, buffer % pages"u8,
                 last.Round + 1, sent - sentBefore, last.WorkingSet, last.BufferPages);
             sentBefore = sent;
         }
@@ -307,8 +307,8 @@ internal unsafe struct Migration(Destination destination, int device, in Options
     private readonly int PacedCount()
     {
         const ulong BytesOfMegabit = 125_000;
-        const int LeastAtOnce = 8192;
-        return Math.Max((int)Math.Min(rate * BytesOfMegabit / 100, (ulong)MaxAtOnce), LeastAtOnce);
+        const int MinAtOnce = 8192;
+        return Math.Max((int)Math.Min(rate * BytesOfMegabit / 100, (ulong)MaxAtOnce), MinAtOnce);
     }
 
     /// <summary>Sleeps as long as more was sent than the rate allows.</summary>

@@ -28,7 +28,7 @@ internal static unsafe class NodePing
         Span<byte> token = packet.Slice(EchoHeader + MagicPing.HeaderSize);
         if (!TryRead(options.Token, token) || !BootToken.TryParse(token, out BootToken parsed))
         {
-            return Voice.Complain(
+            return Report.Failed(
                 ExitCode.Usage, "migrate: The token's file is not there, or does not hold a boot token."u8);
         }
         MagicPing.EmitHeader(packet.Slice(EchoHeader), MagicKind.Boot);
@@ -39,7 +39,7 @@ internal static unsafe class NodePing
             return Failure.Say(ExitCode.NodeRefused, refusal.Sentence());
         options.Address = parsed.BootAddress;
         options.Port = Upload.Port;
-        Voice.Say("migrate: the node took the token"u8);
+        Report.Progress("migrate: the node took the token"u8);
         return ExitCode.Arrived;
     }
 
@@ -61,9 +61,9 @@ internal static unsafe class NodePing
         MagicPing.EmitHeader(packet.Slice(EchoHeader), MagicKind.End);
         // A node that knows no such machine any more has ended it, or it has ended by itself.
         if (TryAsk(node, packet, out Refusal refusal, out _) && refusal is Refusal.None or Refusal.NoSuchDomain)
-            Voice.Say("migrate: the machine that was started has been ended"u8);
+            Report.Progress("migrate: the machine that was started has been ended"u8);
         else
-            Voice.Say("migrate: the machine that was started ends when its lease does"u8);
+            Report.Progress("migrate: the machine that was started ends when its lease does"u8);
     }
 
     /// <summary>

@@ -122,7 +122,7 @@ internal static unsafe class Program
         Span<byte> key = stackalloc byte[MachineKey.Size];
         if (!Keys.TryRead(options.Key, key))
         {
-            return Voice.Complain(
+            return Report.Failed(
                 ExitCode.Usage, "migrate: The key's file is not there, or does not hold 40 hexadecimal digits."u8);
         }
         uint node = options.Address;
@@ -139,7 +139,7 @@ internal static unsafe class Program
     public static ExitCode Move(in Options options, ReadOnlySpan<byte> key)
     {
         if (options.Plaintext)
-            Voice.Say("migrate: NOT ENCRYPTED: everybody on the way can read and change this machine's memory"u8);
+            Report.Progress("migrate: NOT ENCRYPTED: everybody on the way can read and change this machine's memory"u8);
         ExitCode code = Destination.Connect(options, key, out Destination destination);
         if (code == ExitCode.Arrived)
             code = destination.SendLoader(options.Loader, options.Plaintext);

@@ -5,10 +5,10 @@ using Wire;
 namespace Migrate;
 
 /// <summary>
-/// Where the words go: lines on standard output and error, or, for a move that was commanded, events to the process
-/// that serves commands (docs/protocols.md, "Guest commands").
+/// How a move goes, told to whoever asked for it: lines on standard output and error, or, for a move that was
+/// commanded, events to the process that serves commands (docs/protocols.md, "Guest commands").
 /// </summary>
-internal static class Voice
+internal static class Report
 {
     /// <summary>Bytes of a line at most, its newline included.</summary>
     public const int MaxLine = 256;
@@ -21,15 +21,15 @@ internal static class Voice
 
     /// <summary>A line about how far it is.</summary>
     /// <param name="text">Without its newline; gaps are filled as <see cref="TextBuffer"/> does.</param>
-    public static void Say(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
+    public static void Progress(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
         Say(GuestEventKind.Progress, ExitCode.Arrived, text, values);
 
     /// <summary>The last line of a migration that did not fail.</summary>
-    public static void Arrive(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
+    public static void Arrived(scoped ReadOnlySpan<byte> text, params scoped ReadOnlySpan<ulong> values) =>
         Say(GuestEventKind.Arrived, ExitCode.Arrived, text, values);
 
     /// <summary>The last line of one that failed, as <paramref name="code"/> says, which is returned.</summary>
-    public static ExitCode Complain(ExitCode code, scoped ReadOnlySpan<byte> text)
+    public static ExitCode Failed(ExitCode code, scoped ReadOnlySpan<byte> text)
     {
         Say(GuestEventKind.Failed, code, text, default);
         return code;

@@ -78,7 +78,7 @@ internal static unsafe class Server
                 path = standard;
         if (!Keys.TryRead(path, key))
         {
-            return Voice.Complain(
+            return Report.Failed(
                 ExitCode.Usage, "migrate: There is no guest key, so nobody can command this machine to move."u8);
         }
         SecureChannel.PreSharedKey(key, s_preSharedKey);
@@ -86,7 +86,7 @@ internal static unsafe class Server
         s_sessions = (int*)Host.Allocate(MaxSessions * sizeof(int));
         s_listener = Inet.Listen(MoveCommand.Port, Clients);
         if (s_clients == null || s_sessions == null || s_listener < 0)
-            return Voice.Complain(ExitCode.NoConnection, "migrate: The command port cannot be opened."u8);
+            return Report.Failed(ExitCode.NoConnection, "migrate: The command port cannot be opened."u8);
         while (true)
             Serve(options);
     }
@@ -285,7 +285,7 @@ internal static unsafe class Server
             for (int i = 0; i < Clients; i++)
                 if (s_clients[i].Place.State != PlaceState.Free)
                     Syscall.Close(s_clients[i].Socket);
-            Voice.Pipe = ends[1];
+            Report.Pipe = ends[1];
             Options asked = options;
             asked.Take(command);
             Syscall.Exit((int)Program.Move(asked, key));

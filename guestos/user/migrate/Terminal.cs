@@ -44,8 +44,8 @@ internal static unsafe class Terminal
             return master;
         int isLocked = 0;
         int number = 0;
-        Syscall.Call(SystemCall.Ioctl, master, TIOCSPTLCK, Syscall.AddressOf(ref isLocked));
-        int error = Syscall.Call(SystemCall.Ioctl, master, TIOCGPTN, Syscall.AddressOf(ref number));
+        Syscall.Call(CallNumber.Ioctl, master, TIOCSPTLCK, Syscall.AddressOf(ref isLocked));
+        int error = Syscall.Call(CallNumber.Ioctl, master, TIOCGPTN, Syscall.AddressOf(ref number));
         if (error < 0)
             return error;
         PutPath((uint)number);
@@ -61,7 +61,7 @@ internal static unsafe class Terminal
         numbers.Clear();
         numbers[0] = Bytes.Le16(size, 0);
         numbers[1] = Bytes.Le16(size, 2);
-        Syscall.Call(SystemCall.Ioctl, master, TIOCSWINSZ, Syscall.AddressOf((ReadOnlySpan<ushort>)numbers));
+        Syscall.Call(CallNumber.Ioctl, master, TIOCSWINSZ, Syscall.AddressOf((ReadOnlySpan<ushort>)numbers));
     }
 
     /// <summary>
@@ -69,10 +69,10 @@ internal static unsafe class Terminal
     /// </summary>
     public static int Take()
     {
-        Syscall.Call(SystemCall.SetSid);
+        Syscall.Call(CallNumber.SetSid);
         int terminal = Host.Open(s_path, O_RDWR | O_CLOEXEC);
         if (terminal >= 0)
-            Syscall.Call(SystemCall.Ioctl, terminal, TIOCSCTTY);
+            Syscall.Call(CallNumber.Ioctl, terminal, TIOCSCTTY);
         return terminal;
     }
 

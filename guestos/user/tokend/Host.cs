@@ -10,7 +10,7 @@ internal static unsafe class Host
 {
     /// <param name="path">A literal that ends with a zero.</param>
     public static int Open(ReadOnlySpan<byte> path, int flags = 0) =>
-        Call(SystemCall.OpenAt, AT_FDCWD, AddressOf(path), flags);
+        Call(CallNumber.OpenAt, AT_FDCWD, AddressOf(path), flags);
 
     /// <summary>A line on the machine's console, which waits for nobody.</summary>
     /// <param name="text">Without its newline; gaps are filled as <see cref="TextBuffer"/> does.</param>
@@ -27,7 +27,7 @@ internal static unsafe class Host
     public static ulong Random()
     {
         ulong number = 0;
-        Call(SystemCall.GetRandom, AddressOf(ref number), sizeof(ulong));
+        Call(CallNumber.GetRandom, AddressOf(ref number), sizeof(ulong));
         return number;
     }
 
@@ -35,7 +35,7 @@ internal static unsafe class Host
     /// <param name="path">A literal that ends with a zero.</param>
     public static void Start(ReadOnlySpan<byte> path, ulong argument)
     {
-        if (Call(SystemCall.Clone, SIGCHLD) != 0)
+        if (Call(CallNumber.Clone, SIGCHLD) != 0)
             return;
         TextBuffer number = new(stackalloc byte[32]);
         number.Add("%\0"u8, argument);
@@ -48,14 +48,14 @@ internal static unsafe class Host
         nint* environment = stackalloc nint[2];
         environment[0] = AddressOf(search.Text);
         environment[1] = 0;
-        Call(SystemCall.Execve, AddressOf(path), (nint)words, (nint)environment);
+        Call(CallNumber.Execve, AddressOf(path), (nint)words, (nint)environment);
         Exit(127);
     }
 
     /// <summary>Forgets programs that have ended.</summary>
     public static void Reap()
     {
-        while (Call(SystemCall.Wait4, -1, 0, WNOHANG) > 0)
+        while (Call(CallNumber.Wait4, -1, 0, WNOHANG) > 0)
         {
         }
     }

@@ -8,8 +8,8 @@ namespace Tokend;
 internal struct Watch(Settings settings)
 {
     /// <summary>Seconds between two looks.</summary>
-    private const int Shortest = 1;
-    private const int Longest = 30;
+    private const int MinSeconds = 1;
+    private const int MaxSeconds = 30;
 
     private readonly Settings settings = settings;
 
@@ -26,17 +26,17 @@ internal struct Watch(Settings settings)
     public int Look()
     {
         if (node == 0 && !TryFind())
-            return Shortest;
+            return MinSeconds;
         if (!NodeQuery.TryAsk(node, in machine, out ulong left))
         {
             // It has moved, or its node is out of reach: home knows.
             node = 0;
-            return Shortest;
+            return MinSeconds;
         }
         if (left >= settings.Low)
         {
             Relax(left);
-            return (int)Math.Clamp((left - settings.Low) / 2, (ulong)Shortest, (ulong)Longest);
+            return (int)Math.Clamp((left - settings.Low) / 2, (ulong)MinSeconds, (ulong)MaxSeconds);
         }
         if (!isLow)
         {
@@ -51,7 +51,7 @@ internal struct Watch(Settings settings)
             Host.Log("tokend: the end is near: % s are left, and home does not pay"u8, left);
             Host.Start("/etc/tokend.d/end\0"u8, left);
         }
-        return Shortest;
+        return MinSeconds;
     }
 
     private void Relax(ulong left)

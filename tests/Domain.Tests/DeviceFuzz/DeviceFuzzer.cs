@@ -16,10 +16,10 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     private const int BuffersFrom = 512 * 1024;
 
     // The most processor time that so many steps may take, in nanoseconds.
-    private const ulong Longest = 2_000_000_000;
+    private const ulong MaxNanoseconds = 2_000_000_000;
 
     // The most of the heap that a case may take: one object in each look would be 1.5 KiB, one in each step 96. What is found is 376 bytes.
-    private const long MostAllocated = 1024;
+    private const long MaxAllocated = 1024;
 
     private readonly GuardedMemory memory = new(FuzzedBoard.RamBytes);
     private readonly int disk;
@@ -84,9 +84,9 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
     {
         // A collection that another thread causes counts the rest of this thread's buffer; what a device allocates it allocates again.
         long allocated = Live(seed, steps);
-        if (allocated > MostAllocated)
+        if (allocated > MaxAllocated)
             allocated = Live(seed, steps);
-        if (allocated > MostAllocated)
+        if (allocated > MaxAllocated)
             throw new InvalidOperationException($"seed {seed}: {allocated} bytes were allocated");
     }
 
@@ -119,7 +119,7 @@ internal sealed unsafe class DeviceFuzzer : IDisposable
                 if (memory.Damage is { } at)
                     throw new InvalidOperationException($"memory at {at:x} was written, RAM ends at {memory.Ram.Size:x}");
                 ulong now = ProcessorTime;
-                if (now - began > Longest)
+                if (now - began > MaxNanoseconds)
                     throw new InvalidOperationException($"{LookEvery} steps took {(now - began) / 1_000_000} ms");
                 began = now;
             }

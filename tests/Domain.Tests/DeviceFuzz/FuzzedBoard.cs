@@ -16,11 +16,11 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
     /// <summary>How many virtio devices there are.</summary>
     public const int Devices = 4;
 
-    private const int LargestFrame = 65535 + 14 + NetHeader.Bytes;
+    private const int MaxFrame = 65535 + 14 + NetHeader.Bytes;
     private static readonly byte[] s_markBytes = BitConverter.GetBytes(GuardedMemory.Mark);
 
     private readonly GuardedMemory memory;
-    private readonly byte[] frame = new byte[LargestFrame];
+    private readonly byte[] frame = new byte[MaxFrame];
     private int frameLength;
 
     public readonly Bus Bus = new();
@@ -119,7 +119,7 @@ internal sealed unsafe class FuzzedBoard : IConsole, IFrameChannel
             length += (int)pieces[i].Length;
         }
         Frames++;
-        return length <= LargestFrame ? length : throw new InvalidOperationException($"a frame of {length} bytes");
+        return length <= MaxFrame ? length : throw new InvalidOperationException($"a frame of {length} bytes");
     }
 
     private void Written(ulong physical, ulong length)

@@ -125,7 +125,7 @@ public class Arm64Tests
         }
     }
 
-    private static Dictionary<string, int> Numbers(string architecture) => Regex.Matches(Source($"corelib/Linux/SystemCall.{architecture}.cs"), @"(\w+) = ([0-9]+),")
+    private static Dictionary<string, int> Numbers(string architecture) => Regex.Matches(Source($"corelib/Linux/CallNumber.{architecture}.cs"), @"(\w+) = ([0-9]+),")
         .ToDictionary(match => match.Groups[1].Value, match => int.Parse(match.Groups[2].Value));
 
     private static Dictionary<int, string> KernelNames(string header) =>
