@@ -156,12 +156,14 @@ internal static class RunCommand
                     $"--memory: these files need {needed >> 20}M at least"));
             var plan = new RunPlan(job.HostName, pairs, given, Seconds(result.GetValue(timeout)),
                 result.GetValue(moveEvery));
-            if (at.Node is not null)
-                return new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan,
+            var code = at.Node is not null
+                ? new RemoteRun(at.Site!, at.Node, result.GetValue(called) ?? JobName(at.Site!, job.HostName), plan,
                     new MachineWish(result.GetValue(wishedPlan), result.GetValue(tokens)))
-                    .Run(initramfs, local, result.GetValue(detach));
-            return Start(plan, local, initramfs, result.GetValue(nodes),
-                LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));
+                    .Run(initramfs, local, result.GetValue(detach))
+                : Start(plan, local, initramfs, result.GetValue(nodes),
+                    LabCommand.Monitors(result.GetValue(monitors)), Seconds(result.GetValue(lifetime)));
+            local.Finish();
+            return code;
         });
         return command;
     }

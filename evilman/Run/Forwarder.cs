@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Threading;
 
@@ -14,10 +15,20 @@ internal sealed class Forwarder : IDisposable
 
     static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
+    static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A connection on which nothing has moved for so long has nothing under way.</summary>
+    static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What is under way longer than this when the program has ended is given up.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     readonly Socket listener;
     readonly Func<Socket> connect;
     readonly SemaphoreSlim places = new(MaxConnections);
     volatile bool isDisposed;
+    int open;
+    long lastMoved;
 
     /// <param name="listener">Bound and listening.</param>
     /// <param name="connect">Makes the other half; what it throws of sockets and failures ends the one half.</param>
@@ -35,6 +46,8 @@ internal sealed class Forwarder : IDisposable
             try
             {
                 var near = listener.Accept();
+                Moved();
+                Interlocked.Increment(ref open);
                 Start(() => Lead(near));
             }
             catch (Exception fault) when (fault is SocketException or ObjectDisposedException)
@@ -65,11 +78,14 @@ internal sealed class Forwarder : IDisposable
         }
         finally
         {
+            Interlocked.Decrement(ref open);
             places.Release();
         }
     }
 
-    static void Pass(Socket from, Socket to)
+    void Moved() => Volatile.Write(ref lastMoved, Stopwatch.GetTimestamp());
+
+    void Pass(Socket from, Socket to)
     {
         var buffer = new byte[32768];
         try
@@ -78,8 +94,10 @@ internal sealed class Forwarder : IDisposable
             {
                 for (var sent = 0; sent < count;)
                     sent += to.Send(buffer, sent, count - sent, SocketFlags.None);
+                Moved();
             }
             to.Shutdown(SocketShutdown.Send);
+            Moved();
         }
         catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
         {
@@ -89,6 +107,20 @@ internal sealed class Forwarder : IDisposable
     }
 
     static void Start(Action action) => new Thread(() => action()) { IsBackground = true }.Start();
+
+    /// <summary>
+    /// Takes no more connections, and returns when what the program said before it ended has been led on: no connection
+    /// is left, or none moves any more. For who ends this process next, and with it all of its connections.
+    /// </summary>
+    internal void Finish()
+    {
+        Dispose();
+        Moved();
+        var begin = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref open) > 0 && Stopwatch.GetElapsedTime(begin) < s_patience
+            && Stopwatch.GetElapsedTime(Volatile.Read(ref lastMoved)) < s_idle)
+            Thread.Sleep(s_glance);
+    }
 
     public void Dispose()
     {

@@ -49,7 +49,9 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
                 Say.Step($"127.0.0.1:{port.Here} leads to port {port.Guest} of the guest, which is "
                     + $"{stage.Guest}:{port.Guest} in the lab");
             }
-            return Attend();
+            var code = Attend();
+            forwarders.ForEach(forwarder => forwarder.Finish());
+            return code;
         }
         finally
         {

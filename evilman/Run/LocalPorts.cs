@@ -78,6 +78,9 @@ internal sealed class LocalPorts : IDisposable
     /// <summary>The same, to a guest that this process reaches, wherever it moves.</summary>
     internal void Lead(IPAddress guest) => Lead(port => Tcp.ConnectSoon(new IPEndPoint(guest, port.Guest), s_patience));
 
+    /// <summary>What the program said before it ended reaches those who are connected, before this process ends.</summary>
+    internal void Finish() => forwarders.ForEach(forwarder => forwarder.Finish());
+
     /// <summary>Before this process becomes another program, which takes them over.</summary>
     internal void HandOn()
     {

@@ -10,9 +10,9 @@ internal struct Listener
     public uint Generation;
 
     /// <summary>
-    /// So many are kept half-open, and while so many wait to be accepted no SYN is answered. Whose SYN was answered before
-    /// comes on top: he takes his connection for open, and may wait for the other side to speak, so that nothing that he
-    /// sends would bring it here again.
+    /// So many are kept half-open, and while so many wait to be accepted no SYN is answered. Whose SYN was answered
+    /// before comes on top: he takes his connection for open, and may wait for the other side to speak, so that nothing
+    /// that he sends would bring it here again.
     /// </summary>
     public int Backlog;
 

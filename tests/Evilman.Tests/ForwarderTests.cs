@@ -40,4 +40,39 @@ public sealed class ForwarderTests
         Assert.Equal(5, server.Receive(bytes));
         Assert.Equal("hello"u8, bytes);
     }
+
+    /// <summary>A program may answer and end: its answer is under way while it is said that it has ended.</summary>
+    [Fact]
+    public void What_is_under_way_arrives_before_it_has_finished()
+    {
+        using Socket near = Listening(), far = Listening();
+        using var forwarder = new Forwarder(near, () => Connect(far));
+        using var client = Connect(near);
+        client.Send("ask"u8);
+        using var server = far.Accept();
+        var answer = new byte[100_000];
+        new System.Threading.Thread(() =>
+        {
+            System.Threading.Thread.Sleep(30);
+            server.Send(answer);
+            server.Shutdown(SocketShutdown.Send);
+        }).Start();
+        forwarder.Finish();
+        // Nothing is led on any more when the process has ended: what has come by now is all that comes.
+        Assert.Equal(answer.Length, client.Available);
+    }
+
+    /// <summary>A connection that is kept open for the next request keeps nobody waiting.</summary>
+    [Fact]
+    public void An_idle_connection_is_not_waited_for()
+    {
+        using Socket near = Listening(), far = Listening();
+        using var forwarder = new Forwarder(near, () => Connect(far));
+        using var client = Connect(near);
+        client.Send("ask"u8);
+        using var server = far.Accept();
+        var begin = System.Diagnostics.Stopwatch.StartNew();
+        forwarder.Finish();
+        Assert.True(begin.Elapsed < System.TimeSpan.FromSeconds(1.5), $"{begin.Elapsed}");
+    }
 }

@@ -19,7 +19,7 @@ internal sealed record Entry(string Name, string Source, string What, string[] T
     /// <summary>What makes the program here, for a shell that has its path in "$out" and is in programs/. Its first word is the compiler.</summary>
     public string? Build { get; init; }
 
-    /// <summary>A server's TCP port.</summary>
+    /// <summary>A server's TCP port, on which it takes a connection that ends at once; 0: its client waits for it by itself.</summary>
     public int Port { get; init; }
 
     /// <summary>Of a server: lines for a shell outside of the guest, with the same input, whose output is compared. The server's address is in "$host".</summary>

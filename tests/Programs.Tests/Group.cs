@@ -137,7 +137,7 @@ internal sealed class Group
                 if (entry.Client == null)
                     continue;
                 servers.Add(started);
-                Wait.Until(() => started.HasEnded || Listens(space, entry.Port), () => $"{entry.Name} does not listen: {started.Output}");
+                Wait.Until(() => started.HasEnded || entry.Port == 0 || Listens(space, entry.Port), () => $"{entry.Name} does not listen: {started.Output}");
                 conversations[entry] = Conversation.Outside(space, $"host={Address}; {entry.Client}");
             }
             Send(0);
