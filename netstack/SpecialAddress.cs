@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Netstack;
 
 /// <summary>
@@ -34,10 +36,12 @@ public static class SpecialAddress
     public static bool IsAny(uint address) => address is Any or Any6 or AnyOfBoth;
 
     /// <summary>Whether a socket with this wildcard receives what is sent to an address. False for others.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool Covers(uint wildcard, uint address) =>
         IsAny(wildcard) && (Families(wildcard) & Families(address)) != 0;
 
     /// <summary>Whether some address belongs to both: bind(2)'s conflict.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool Overlap(uint one, uint other) => one == other || Covers(one, other) || Covers(other, one);
 
     private static uint Families(uint address) => address switch

@@ -22,6 +22,8 @@ public static unsafe partial class SocketCalls
         long result = ReadMessage(descriptor, message, out File* file, out MessageHeader header, out bool stream);
         if (result < 0)
             return result;
+        if ((flags & MessageFlags.ErrorQueue) != 0)
+            return Errno.EAGAIN;
         int said = 0;
         result = stream
             ? ReceivePieces(file, in header, flags, out Endpoints from)

@@ -219,6 +219,9 @@ public static unsafe partial class SocketCalls
         if (socket->Handle < 0)
         {
             result = SocketAddress.Resolve(socket, ref name);
+            // Nobody can listen on port 0.
+            if (result == 0 && name.Port == 0)
+                result = Errno.ECONNREFUSED;
             if (result < 0)
                 return result;
             int handle = Network.Stack->Connect(name.Address, name.Port, socket->LocalAddress, socket->LocalPort,
@@ -286,7 +289,8 @@ public static unsafe partial class SocketCalls
             return 0;
         int error = Network.Stack->TakeError(socket->Handle);
         Sockets.Leave(socket);
-        return error < 0 ? Sockets.ErrnoOf(error) : Errno.ECONNREFUSED;
+        // The error was told already, by SO_ERROR.
+        return error < 0 ? Sockets.ErrnoOf(error) : Errno.ECONNABORTED;
     }
 
     public static long Sendto(ulong descriptor, ulong buffer, ulong length, ulong flags, UserPointer<byte> address,
@@ -394,6 +398,7 @@ public static unsafe partial class SocketCalls
             socket->ReadShut = true;
             Readiness.Changed(&socket->Queue, PollEvents.All);
         }
+        socket->WriteShut |= !stream && how != 0;
         return how == 0 || !stream ? 0 : Sockets.ErrnoOf(Network.Stack->Shutdown(socket->Handle, Clock.Monotonic));
     }
 
@@ -435,7 +440,8 @@ public static unsafe partial class SocketCalls
         if (socket->Handle < 0 || socket->Listening)
             return Errno.ENOTCONN;
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
-        return endpoints.RemoteAddress == 0
+        // Linux takes a peer's port for whether there is one.
+        return endpoints.RemoteAddress == 0 || endpoints.RemotePort == 0
             ? Errno.ENOTCONN
             : SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
     }

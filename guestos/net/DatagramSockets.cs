@@ -132,6 +132,8 @@ internal static unsafe class DatagramSockets
         int pending = Network.Stack->TakeError(socket->Handle);
         if (pending < 0)
             return Sockets.ErrnoOf(pending);
+        if (socket->WriteShut)
+            return Errno.EPIPE;
         uint address = 0;
         if (name.Family != SocketAddress.Unspecified)
         {

@@ -44,6 +44,9 @@ internal unsafe struct Socket
     public bool Connecting;
     public bool ReadShut;
 
+    /// <summary>Of a datagram socket: shutdown(2) has ended sending.</summary>
+    public bool WriteShut;
+
     /// <summary>
     /// The last send or poll found no room: only then does an acknowledgement report EPOLLOUT.
     /// </summary>

@@ -250,8 +250,9 @@ internal static unsafe class Sockets
     /// <param name="more">More follows: less than a segment waits for it (MSG_MORE).</param>
     public static long Send(Socket* socket, ref Transfer from, bool wait, bool signal = true, bool more = false)
     {
+        // Without a connection there is nobody to read (Linux, sk_stream_wait_connect).
         if (socket->Handle < 0 || socket->Listening)
-            return Errno.ENOTCONN;
+            return BrokenPipe(signal);
         ulong deadline = Deadline(socket->SendTimeout);
         long sent = 0;
         while (from.Count > 0)
@@ -271,13 +272,7 @@ internal static unsafe class Sockets
             {
                 if (sent > 0)
                     return sent;
-                if (taken is SocketError.ShutDown or SocketError.BadSocket)
-                {
-                    if (signal)
-                        Signals.Send(Process.Current, Signal.Pipe);
-                    return Errno.EPIPE;
-                }
-                return ErrnoOf(taken);
+                return taken is SocketError.ShutDown or SocketError.BadSocket ? BrokenPipe(signal) : ErrnoOf(taken);
             }
             socket->WantsRoom = true;
             if (!wait)
@@ -287,6 +282,13 @@ internal static unsafe class Sockets
                 return sent > 0 ? sent : result;
         }
         return sent;
+    }
+
+    private static long BrokenPipe(bool signal)
+    {
+        if (signal)
+            Signals.Send(Process.Current, Signal.Pipe);
+        return Errno.EPIPE;
     }
 
     /// <summary>

@@ -238,6 +238,46 @@ static void lingering(void)
     close(far);
 }
 
+/* What is there before a connection, and after one that failed. */
+static void unconnected(void)
+{
+    int s = stream(), u = datagram(), v = datagram();
+    struct sockaddr_in where = at(INADDR_LOOPBACK, 9);
+    socklen_t length = sizeof where;
+    ASK(send(s, "x", 1, MSG_NOSIGNAL));
+    ASK(sendto(s, "x", 1, MSG_NOSIGNAL, (struct sockaddr *)&where, sizeof where));
+    ASK(connect_to(s, INADDR_LOOPBACK, 0));
+    listen(s, 1);
+    ASK(send(s, "x", 1, MSG_NOSIGNAL));
+    ASK(recv(s, &where, 1, 0));
+    close(s);
+    s = stream();
+    bind_to(s, INADDR_LOOPBACK, 0);
+    int port = port_of(s), tried = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    close(s);
+    int result = connect_to(tried, INADDR_LOOPBACK, port);
+    struct pollfd p = { tried, POLLOUT, 0 };
+    poll(&p, 1, 1000);
+    answer("refused", result == 0 ? 0 : get(tried, SOL_SOCKET, SO_ERROR) == ECONNREFUSED);
+    ASK(connect_to(tried, INADDR_LOOPBACK, port));
+    close(tried);
+
+    bind_to(u, INADDR_LOOPBACK, 0);
+    ASK(connect_to(v, INADDR_LOOPBACK, 0));
+    ASK(getpeername(v, (struct sockaddr *)&where, &length));
+    ASK(connect_to(v, INADDR_LOOPBACK, port_of(u)));
+    ASK(getpeername(v, (struct sockaddr *)&where, &length));
+    struct iovec piece = { &where, 1 };
+    struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+    ASK(recvmsg(v, &message, MSG_ERRQUEUE));
+    ASK(shutdown(v, SHUT_WR));
+    ASK(send(v, "x", 1, 0));
+    ASK(connect_to(v, INADDR_LOOPBACK, port_of(u)));
+    ASK(send(v, "x", 1, 0));
+    close(u);
+    close(v);
+}
+
 static void options(void)
 {
     int s = stream(), u = datagram();
@@ -501,6 +541,7 @@ int main(int argc, char **argv)
     binding();
     listening();
     lingering();
+    unconnected();
     options();
     receiving();
     datagrams();
