@@ -69,25 +69,27 @@ internal static unsafe class Datagrams
             DatagramSocket* socket = stack->Datagrams + i;
             if (!socket->InUse || socket->IsEcho != isEcho || socket->LocalPort != localPort)
                 continue;
-            int score = 0;
-            if (socket->RemoteAddress != 0)
-            {
-                if (socket->RemoteAddress != remote || (!isEcho && socket->RemotePort != remotePort))
-                    continue;
-                score += 2;
-            }
-            if (socket->LocalAddress == local)
-                score++;
-            else if (!SpecialAddress.Covers(socket->LocalAddress, local)
-                && !(toBroadcast && SpecialAddress.IsIpv4(socket->LocalAddress)))
+            int score = Score(socket, local, remote, remotePort, toBroadcast);
+            if (score <= bestScore)
                 continue;
-            if (score > bestScore)
-            {
-                best = socket;
-                bestScore = score;
-            }
+            best = socket;
+            bestScore = score;
         }
         return best;
+    }
+
+    /// <summary>How closely a socket with the right port fits, -1 where it does not.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Score(DatagramSocket* socket, uint local, uint remote, ushort remotePort, bool toBroadcast)
+    {
+        bool hasPeer = socket->RemoteAddress != 0;
+        if (hasPeer && (socket->RemoteAddress != remote || (!socket->IsEcho && socket->RemotePort != remotePort)))
+            return -1;
+        // What is sent to everybody is heard by all of IPv4.
+        if (!SpecialAddress.Overlap(socket->LocalAddress, toBroadcast ? SpecialAddress.Any : local))
+            return -1;
+        int score = socket->LocalAddress == local ? 1 : 0;
+        return hasPeer ? score + 2 : score;
     }
 
     private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort,
@@ -302,7 +304,7 @@ internal static unsafe class Datagrams
 
     internal static int Open(Stack* stack, uint address, ushort port, bool isEcho, bool privileged)
     {
-        if (!SpecialAddress.IsAny(address) && !stack->IsLocal(address))
+        if (!stack->MayBind(address))
             return SocketError.AddressNotAvailable;
         if (port == 0)
         {

@@ -26,28 +26,24 @@ public static class SpecialAddress
     public const uint Elsewhere6 = 4;
 
     private const uint Last = Elsewhere6;
-    private const uint Ipv4Family = 1;
-    private const uint Ipv6Family = 2;
 
     /// <summary>True where the address is one of IPv4, its wildcard among them.</summary>
     public static bool IsIpv4(uint address) => address - 1 >= Last;
 
     /// <summary>True for the three wildcards.</summary>
-    public static bool IsAny(uint address) => address is Any or Any6 or AnyOfBoth;
+    public static bool IsAny(uint address) => address <= AnyOfBoth && address != Loopback6;
 
     /// <summary>Whether a socket with this wildcard receives what is sent to an address. False for others.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static bool Covers(uint wildcard, uint address) =>
-        IsAny(wildcard) && (Families(wildcard) & Families(address)) != 0;
+    internal static bool Covers(uint wildcard, uint address)
+    {
+        if (wildcard == AnyOfBoth)
+            return true;
+        bool isIpv4 = IsIpv4(address);
+        return wildcard == Any ? isIpv4 : wildcard == Any6 && !isIpv4;
+    }
 
     /// <summary>Whether some address belongs to both: bind(2)'s conflict.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static bool Overlap(uint one, uint other) => one == other || Covers(one, other) || Covers(other, one);
-
-    private static uint Families(uint address) => address switch
-    {
-        AnyOfBoth => Ipv4Family | Ipv6Family,
-        Loopback6 or Any6 or Elsewhere6 => Ipv6Family,
-        _ => Ipv4Family,
-    };
 }

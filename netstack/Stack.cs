@@ -100,6 +100,10 @@ public unsafe partial struct Stack
         return Ipv4.IsLoopback(address);
     }
 
+    /// <summary>True for what a socket may be bound to: a local address, or a wildcard.</summary>
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    public readonly bool MayBind(uint address) => SpecialAddress.IsAny(address) || IsLocal(address);
+
     /// <summary>True for the limited broadcast address and those of our networks.</summary>
     public bool IsBroadcast(uint address) => Output.IsBroadcast(Self, address);
 

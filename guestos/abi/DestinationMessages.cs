@@ -56,12 +56,12 @@ internal static unsafe class DestinationMessages
                 if (!data.TryGetAll(value))
                     return Errno.EFAULT;
                 local = SocketAddress.Of(BinaryPrimitives.ReadUInt32BigEndian(value.Slice(4)));
-                return IsPossible(local) ? CheckInterface(value) : Errno.ENETUNREACH;
+                return Network.Stack->MayBind(local) ? CheckInterface(value) : Errno.ENETUNREACH;
             case (LevelInet6, Information6) when isOfInet6 && length >= Size6:
                 if (!data.TryGetAll(value))
                     return Errno.EFAULT;
                 local = SocketAddress.Of(value);
-                return IsPossible(local) ? CheckInterface(value.Slice(SocketAddress.Length6)) : Errno.EINVAL;
+                return Network.Stack->MayBind(local) ? CheckInterface(value.Slice(SocketAddress.Length6)) : Errno.EINVAL;
             // Hints: there is one class of service, and one number of hops.
             case (LevelInet, TypeOfService or TimeToLive):
             case (LevelInet6, HopLimit6 or TrafficClass6) when isOfInet6 && length == sizeof(int):
@@ -73,8 +73,6 @@ internal static unsafe class DestinationMessages
                 return 0;
         }
     }
-
-    private static bool IsPossible(uint local) => SpecialAddress.IsAny(local) || Network.Stack->IsLocal(local);
 
     private static long CheckInterface(ReadOnlySpan<byte> index) =>
         BinaryPrimitives.ReadUInt32LittleEndian(index) <= EthernetIndex ? 0 : Errno.ENODEV;

@@ -80,7 +80,7 @@ public static unsafe partial class SocketCalls
             return Errno.EACCES;
         if (socket->Only6 && SpecialAddress.IsIpv4(local))
             return Errno.EINVAL;
-        if (!SpecialAddress.IsAny(local) && !Network.Stack->IsLocal(local))
+        if (!Network.Stack->MayBind(local))
             return Errno.EADDRNOTAVAIL;
         socket->LocalAddress = local;
         socket->LocalPort = port;

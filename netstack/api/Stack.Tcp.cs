@@ -33,7 +33,7 @@ public unsafe partial struct Stack
     {
         if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
-        if (!SpecialAddress.IsAny(address) && !IsLocal(address))
+        if (!MayBind(address))
             return SocketError.AddressNotAvailable;
         if (port == 0)
             port = FreePort(address);

@@ -192,6 +192,22 @@ public sealed unsafe class FamilyTests
         return Packet(B, A, Ipv4.ProtocolIcmp, message);
     }
 
+    [Theory]
+    [InlineData(Any, true)]
+    [InlineData(Both, true)]
+    [InlineData(A, true)]
+    [InlineData(Any6, false)]
+    [InlineData(Loopback6, false)]
+    public void A_broadcast_is_heard_by_sockets_of_IPv4(uint bound, bool heard)
+    {
+        using Host host = new(A);
+        int udp = host.Stack->OpenUdp(bound, 53, Now);
+        byte[] frame = Packet(B, 0x0a0000ff, Ipv4.ProtocolUdp, [0, 9, 0, 53, 0, 8, 0, 0]);
+        frame.AsSpan(0, 6).Fill(0xff);
+        host.Receive(frame, Now, FrameFlags.ChecksumValid);
+        Assert.Equal(heard ? 0 : SocketError.WouldBlock, host.Stack->NextDatagramLength(udp));
+    }
+
     [Fact]
     public void A_peer_gives_a_datagram_socket_its_address_until_it_is_forgotten()
     {

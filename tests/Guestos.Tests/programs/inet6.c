@@ -1,6 +1,7 @@
 /* Asks the kernel about AF_INET6 sockets: ::1, and IPv4 by addresses of IPv6. Run on the host and in the guest: both must print the same.
    Where the host has no ::1, a network namespace of its own is given one. Ports differ and are not printed. */
 #define _GNU_SOURCE
+#include "answer.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,17 +19,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, call)
 
 union name { struct sockaddr any; struct sockaddr_in four; struct sockaddr_in6 six; };
 
