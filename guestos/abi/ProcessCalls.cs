@@ -54,7 +54,8 @@ public static unsafe class ProcessCalls
         if (!at.TryGet(out CloneArguments arguments))
             return Errno.EFAULT;
         if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _)
-            || (arguments.Flags & ~0xffffffffUL) != 0)
+            || (arguments.Flags & ~0xffffffffUL) != 0
+            || arguments.ExitSignal != 0 && Processes.TellsOthers(arguments.Flags))
             return Errno.EINVAL;
         ulong flags = arguments.Flags | arguments.ExitSignal;
         ulong stack = arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize;

@@ -40,6 +40,7 @@ public static unsafe class WaitCalls
     {
         Process* self = Process.Current;
         found = default;
+        bool isInterrupted = false;
         while (true)
         {
             bool any = false;
@@ -77,8 +78,10 @@ public static unsafe class WaitCalls
                 return Errno.ECHILD;
             if (options.Has(NoHang))
                 return 0;
-            if (Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted)
+            // Whom the signal of a child's end interrupts is told of the child, as on Linux.
+            if (isInterrupted)
                 return Errno.EINTR;
+            isInterrupted = Scheduler.Sleep(&self->ChildChanged, ulong.MaxValue) == WaitResult.Interrupted;
         }
     }
 

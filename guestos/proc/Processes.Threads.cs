@@ -104,6 +104,7 @@ public static unsafe partial class Processes
             process->Survivor = null;
         }
         LeaveMemory(thread);
+        ForgetExitSignals(process);
         Thread* first = process->FirstThread;
         if (first == thread)
             return true;
@@ -114,6 +115,18 @@ public static unsafe partial class Processes
         thread->Id = process->Id;
         Threads.Free(first);
         return true;
+    }
+
+    /// <summary>
+    /// A program that begins is told of its children's ends by SIGCHLD, and its parent of its own: what clone(2) was
+    /// asked for was agreed between the programs before.
+    /// </summary>
+    private static void ForgetExitSignals(Process* process)
+    {
+        process->ExitSignal = Signal.Child;
+        for (Process* child = ProcessTable.First; child != null; child = child->Next)
+            if (child->ParentId == process->Id && child != process)
+                child->ExitSignal = Signal.Child;
     }
 
     /// <summary>

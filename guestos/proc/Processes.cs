@@ -48,6 +48,12 @@ public static unsafe partial class Processes
         public readonly bool Has(ulong flag) => (Flags & flag) != 0;
     }
 
+    /// <summary>
+    /// Whether the end of what is cloned with these flags is told as something else's, or not at all: then there is no
+    /// signal to ask for (clone3(2)).
+    /// </summary>
+    public static bool TellsOthers(ulong flags) => (flags & (CloneParent | CloneThread)) != 0;
+
     /// <summary>fork, vfork and clone. Returns the child's id, or that of a new thread, or -errno.</summary>
     /// <param name="stack">The child's stack pointer; 0 for the parent's.</param>
     public static long Clone(
@@ -206,8 +212,11 @@ public static unsafe partial class Processes
         child->Personality = parent->Personality;
         child->NoNewPrivileges = parent->NoNewPrivileges;
         child->Limits = parent->Limits;
+        // A sibling's end is told as the cloner's own will be: nobody chooses a signal for his parent. Otherwise
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
-        Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);
+        child->ExitSignal = parent->ExitSignal;
+        if ((flags & CloneParent) == 0)
+            Signal.TryMake(flags & ExitSignalMask, out child->ExitSignal);
         if ((flags & CloneSignalHandlers) != 0)
         {
             child->Actions = parent->Actions;

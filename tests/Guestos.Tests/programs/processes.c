@@ -346,6 +346,97 @@ static void parent_death(void)
     answer("PR_SET_PDEATHSIG 65", prctl(PR_SET_PDEATHSIG, 65));
 }
 
+static void note_end(int signal) { caught = signal; }
+
+/* Which signal tells of a child's end: the one that clone(2) was asked for, but a parent whom others have got the child for is told as of their own end, and a program
+   that begins on either side by SIGCHLD. The child writes who it is and ends when it hears something. */
+static void ends_that_are_told(void)
+{
+    static const char *const how[] = { "child", "sibling of the child", "child that has executed a program", "child of who has executed a program" };
+    struct sigaction action = { .sa_handler = note_end };
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGCHLD, &action, NULL);
+    for (int kind = 0; kind < 3; kind++) {
+        int ends[2], status = 0;
+        pid_t id = 0, middle = 0;
+        pipe(ends);
+        sigset_t set, before;
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &set, &before);
+        if (kind == 1 && (middle = fork()) == 0) {
+            if (syscall(SYS_clone, 0x8000 /* CLONE_PARENT */ | SIGUSR1, 0, 0, 0, 0) == 0) {
+                id = getpid();
+                write(ends[1], &id, sizeof id);
+                _exit(0);
+            }
+            pause_for(100000);
+        } else if (kind != 1 && syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0) == 0) {
+            id = getpid();
+            write(ends[1], &id, sizeof id);
+            if (kind == 2)
+                execl("/proc/self/exe", "processes", "nothing", (char *)NULL);
+            _exit(0);
+        }
+        read(ends[0], &id, sizeof id);
+        waitpid(id, &status, __WALL);
+        siginfo_t information;
+        int signal = sigtimedwait(&set, &information, &(struct timespec){ 3, 0 });
+        printf("%s: %s, %s\n", how[kind], signal == SIGUSR1 ? "SIGUSR1" : signal == SIGCHLD ? "SIGCHLD" : "nothing", information.si_pid == id ? "its own" : "another's");
+        if (middle > 0) {
+            kill(middle, SIGKILL);
+            waitpid(middle, NULL, 0);
+        }
+        caught = 0;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    /* In a process of its own, since it becomes another program. */
+    pid_t becoming = fork();
+    if (becoming == 0) {
+        int ends[2];
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGUSR2);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        pipe(ends);
+        if (syscall(SYS_clone, SIGUSR2, 0, 0, 0, 0) == 0) {
+            char byte;
+            close(ends[1]);
+            read(ends[0], &byte, 1); /* until the other one has closed its end by execve */
+            _exit(0);
+        }
+        fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+        close(ends[0]);
+        execl("/proc/self/exe", "processes", "told", (char *)NULL);
+        _exit(1);
+    }
+    int status = 0;
+    waitpid(becoming, &status, 0);
+    show(how[3], status);
+    /* struct clone_args with an exit_signal, for a sibling and for a thread. */
+    static const uint64_t flags[] = { 0x8000, 0x10000 | 0x800 | 0x100 };
+    for (int i = 0; i < 2; i++) {
+        uint64_t arguments[8] = { flags[i], 0, 0, 0, SIGUSR1 };
+        answer("clone3 with a signal for others", syscall(SYS_clone3, arguments, sizeof arguments));
+    }
+}
+
+/* The program that ends_that_are_told executes, with SIGCHLD and SIGUSR2 blocked: waits for the child that it has had before. */
+static int told(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR2);
+    int status = 0;
+    waitpid(-1, &status, __WALL);
+    return sigtimedwait(&set, NULL, &(struct timespec){ 3, 0 }) == SIGCHLD ? 4 : 5;
+}
+
 static void shared_futex(void)
 {
     int *word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -948,6 +1039,10 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "base") == 0)
         return gs_base() == 0 ? 0 : 3;
+    if (argc > 1 && strcmp(argv[1], "nothing") == 0)
+        return 0;
+    if (argc > 1 && strcmp(argv[1], "told") == 0)
+        return told();
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     if (argc > 1 && strcmp(argv[1], "pause") == 0) {
         write(1, "r", 1);
@@ -971,6 +1066,7 @@ int main(int argc, char **argv)
     try(sleep_over_stop);
     try(real_time_signals);
     try(parent_death);
+    try(ends_that_are_told);
     try(shared_futex);
     try(robust_lists);
     try(orphaned_job);
