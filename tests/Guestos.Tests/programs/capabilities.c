@@ -1,6 +1,7 @@
 /* capabilities(7): the sets and how calls and programs change them, secure bits, ambient ones, those of files, and what each is asked for. Run on
    the host and in the guest: both must print the same. CAP_SYS_RESOURCE is given up first, since not every host grants it. */
 #define _GNU_SOURCE
+#include "answer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -36,16 +37,6 @@ typedef unsigned long long Set;
 static char self[200] = "/proc/self/exe";
 static const char *const folder = "/tmp/capabilities", *const copy = "/tmp/capabilities/copy";
 
-static void answer(const char *what, long result)
-{
-    if (result < 0)
-        printf("%s: -1 %s\n", what, strerrorname_np(errno));
-    else
-        printf("%s: %ld\n", what, result);
-    errno = 0;
-}
-
-#define ASK(call) answer(#call, (long)(call))
 #define BIT(capability) (1ull << (capability))
 
 static long get(int id, Set *effective, Set *permitted, Set *inheritable)

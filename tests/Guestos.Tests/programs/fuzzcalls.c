@@ -294,6 +294,8 @@ static void trace_child(void)
         return;
     if (!asks)
         syscall(SYS_ptrace, below(2) ? 16 : 0x4206, child, 0, below(256));
+    else
+        waitpid(child, NULL, WUNTRACED | __WALL);
     for (int i = 0; i < 60; i++) {
         if (below(2))
             waitpid(child, NULL, WNOHANG | __WALL);
@@ -304,8 +306,9 @@ static void trace_child(void)
         if (request == 13 || request == 15 || request == 0x4205) {
             /* What there is, with a few words that are hostile. */
             syscall(SYS_ptrace, request == 15 ? 14 : 12, child, 0, words);
+            static const uint8_t weighty[] = { 15, 16, 17, 18, 19, 20, 21, 22 };
             for (int j = below(4); j >= 0; j--)
-                words[below(27)] = below(2) ? ONE_OF(hostile) : random_word();
+                words[below(2) ? ONE_OF(weighty) : below(27)] = below(4) ? ONE_OF(hostile) : random_word();
             data = (uint64_t)words;
         }
         if (request == 0x4205 || request == 0x4204) {
@@ -319,6 +322,8 @@ static void trace_child(void)
         if (request == 7 || request == 24 || request == 9)
             data = below(3) ? 0 : below(66);
         syscall(SYS_ptrace, request, child, address, data);
+        if (request == 13 && below(2))
+            syscall(SYS_ptrace, below(2) ? 7 : 9, child, 0, 0);
     }
     kill(child, SIGKILL);
     if (below(2))

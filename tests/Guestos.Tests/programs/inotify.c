@@ -237,6 +237,33 @@ static void waiting(void)
     puts(link);
 }
 
+/* More than a queue takes: what is lost is told once, and again when the queue has been read and filled anew. */
+static void too_many(void)
+{
+    static char buffer[65536] __attribute__((aligned(8)));
+    put("one", "1");
+    put("two", "2");
+    int watch = inotify_add_watch(fd, ".", IN_ATTRIB);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 17000; i++)
+            chmod(i % 2 ? "one" : "two", 0600 + i % 3);
+        int told = 0, lost = 0, at_the_end = 0;
+        long length;
+        while ((length = read(fd, buffer, sizeof buffer)) > 0)
+            for (char *at = buffer; at < buffer + length;) {
+                struct inotify_event *event = (struct inotify_event *)at;
+                at_the_end = event->mask == IN_Q_OVERFLOW && event->wd == -1;
+                lost += at_the_end;
+                told += !at_the_end;
+                at += sizeof *event + event->len;
+            }
+        printf("told %d, lost %d, at the end %d\n", told, lost, at_the_end);
+    }
+    errno = 0;
+    ASK(inotify_rm_watch(fd, watch));
+    events("after too many");
+}
+
 int main(void)
 {
     mkdir("/tmp", 01777);
@@ -247,6 +274,7 @@ int main(void)
     selves();
     masks();
     refusals();
+    too_many();
     waiting();
     chdir("/");
     char command[64];

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/reg.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -878,6 +879,40 @@ static void waiting(void)
     finish();
 }
 
+/* Registers that no program may have: set or refused, nobody but the child comes to harm. What becomes of it is not told, since Linux takes some that
+   the guest refuses. */
+static void hostile_registers(void)
+{
+    static const struct { int index; unsigned long long value; } all[] = {
+        { RIP, 0x8000000000000000 }, { RIP, 0xffffffff81000000 }, { RIP, 0xffffc00000100000 }, { RIP, 0x00007ffffffff000 }, { RIP, 0x0000800000000000 }, { RIP, ~0ull },
+        { RSP, 0x8000000000000000 }, { RSP, 0xffffc00000100000 }, { EFLAGS, ~0ull }, { EFLAGS, 0 }, { EFLAGS, 0x3000 }, { EFLAGS, 0x20000 }, { CS, 0x08 }, { CS, 0x10 }, { CS, 0 },
+        { SS, 0 }, { SS, 0x10 }, { FS_BASE, 0x8000000000000000 }, { FS_BASE, 0xffffc00000100000 }, { GS_BASE, 0x8000000000000000 }, { ORIG_RAX, 0x7fffffff }, { ORIG_RAX, ~0ull },
+    };
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        for (int whole = 0; whole < 2; whole++) {
+            int it = fork(), status;
+            if (it == 0) {
+                ptrace(PTRACE_TRACEME, 0, 0, 0);
+                raise(SIGSTOP);
+                _exit(0);
+            }
+            waitpid(it, &status, WUNTRACED);
+            unsigned long long set[27];
+            ptrace(PTRACE_GETREGS, it, 0, set);
+            set[all[i].index] = all[i].value;
+            if (whole)
+                ptrace(PTRACE_SETREGS, it, 0, set);
+            else
+                ptrace(PTRACE_POKEUSER, it, all[i].index * 8, all[i].value);
+            ptrace(i % 2 ? PTRACE_CONT : PTRACE_SINGLESTEP, it, 0, 0);
+            waitpid(it, &status, 0);
+            kill(it, SIGKILL);
+            waitpid(it, &status, 0);
+        }
+    puts("nobody else came to harm");
+    errno = 0;
+}
+
 int main(int count, char **arguments)
 {
     if (count > 1)
@@ -897,6 +932,7 @@ int main(int count, char **arguments)
     rights();
     threads();
     waiting();
+    hostile_registers();
     puts("all answers given");
     return 0;
 }
