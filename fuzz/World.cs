@@ -100,7 +100,7 @@ internal sealed partial class World : IHost
         Array.Clear(used);
         Array.Clear(accounts);
         Forget();
-        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), FormerKey = new HmacSha1(TestHost.Key), MaxMemoryMiB = Judge.MaxMemory, ChainSteps = Judge.MaxSteps, Grace = Judge.Grace };
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), FormerKey = new HmacSha1(TestHost.Key), MaxMemoryMiB = Judge.MaxMemory, MinCpuShare = 100, ChainSteps = Judge.MaxSteps, Grace = Judge.Grace };
         return new Node<World>(this, limits, domains, new UsedTokens(used) { Since = started }, new Accounts(accounts), new Limiter(spent, 1));
     }
 

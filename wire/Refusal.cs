@@ -62,7 +62,7 @@ public static class RefusalSentences
         Refusal.NoSuchDomain => "The node runs no domain with this chain.",
         Refusal.UnknownTokenVersion => "The node does not know this version of the boot token.",
         Refusal.DiskNotGiven => "The boot token asks for a disk, and the node gives none.",
-        Refusal.CpuShareNotGiven => "The boot token asks for a share of a processor, and the node gives whole ones.",
+        Refusal.CpuShareNotGiven => "The boot token asks for a share of a processor that the node does not give.",
         Refusal.AlreadyPaid => "This element of the chain, or a later one, has been paid already.",
         Refusal.TooMuchPaid => "The machine has been paid as much as the node can count.",
         Refusal.WrongSecret => "The secret is not the one that the boot token promises the refund to.",

@@ -20,11 +20,11 @@ internal static class Opening
     private const uint VlanTagPresent = 0xFFFF_F030;
 
     /// <summary>Made from the secret: the file up to its first newline.</summary>
-    /// <param name="path">A zero follows.</param>
-    public static HmacSha1 ReadKey(ReadOnlySpan<byte> path)
+    /// <param name="path">The address of its name, which ends with a zero.</param>
+    public static HmacSha1 ReadKey(nint path)
     {
         Span<byte> key = stackalloc byte[HmacSha1.MaxKeySize + 1];
-        int file = Call(CallNumber.OpenAt, AT_FDCWD, AddressOf(path), O_CLOEXEC);
+        int file = Call(CallNumber.OpenAt, AT_FDCWD, path, O_CLOEXEC);
         Log.Require(file, "cannot open the key file"u8);
         int count = Call(CallNumber.Read, file, AddressOf(key), key.Length);
         key = key.Slice(0, Log.Require(count, "cannot read the key file"u8));

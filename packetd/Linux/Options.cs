@@ -18,6 +18,9 @@ internal unsafe struct Options
     public uint MaxMemory;
     public uint ChainSteps;
 
+    /// <summary>In hundredths of a processor.</summary>
+    public uint MinCpuShare;
+
     /// <summary>In seconds.</summary>
     public uint Grace;
     public uint UidBase;
@@ -41,6 +44,8 @@ internal unsafe struct Options
                                 the secret before that one, honoured as well until packetd ends
           --max-domains N       machines at a time, 1 to 64 (16)
           --max-memory MIB      memory of one machine at most, 1 to 3071 (1024)
+          --min-cpu-share N     percent of a processor that a token asks for at least, 1 to 100 (100: whole ones only);
+                                less only where PROGRAM holds machines to it, as "launcher --cgroup" does
           --chain-steps N       tokens verified in one packet at most, 1 to 100000 (1000)
           --grace SECONDS       how long a machine runs that has spent what was paid, 0 to 1000000 (60)
           --uid-base N          machine n runs as user and group N + n, up to 2000000000 (200000); 0: as packetd's own,
@@ -56,7 +61,7 @@ internal unsafe struct Options
     /// <summary>
     /// Reads the arguments; says in one sentence what is wrong and ends the program when something is.
     /// </summary>
-    public static Options Parse(int count, byte** vector)
+    public static void Parse(int count, byte** vector, out Options options)
     {
         if (Arguments.Is(vector[1], "--help"u8)) // null where there is none
         {
@@ -65,18 +70,16 @@ internal unsafe struct Options
         }
         Arguments arguments = new(count, vector);
         Log.Level = arguments.Number("--log-level"u8, 0, 1, 1);
-        return new()
-        {
-            Link = arguments.Text("--link"u8, isNeeded: true),
-            Address = arguments.Address("--address"u8),
-            KeyFile = arguments.Text("--key-file"u8, isNeeded: true),
-            FormerKeyFile = arguments.Text("--former-key-file"u8, isNeeded: false),
-            MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainCapacity, 16),
-            MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024),
-            ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000),
-            Grace = arguments.Number("--grace"u8, 0, 1_000_000, 60),
-            UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000),
-            Command = arguments.Rest(),
-        };
+        options.Link = arguments.Text("--link"u8, isNeeded: true);
+        options.Address = arguments.Address("--address"u8);
+        options.KeyFile = arguments.Text("--key-file"u8, isNeeded: true);
+        options.FormerKeyFile = arguments.Text("--former-key-file"u8, isNeeded: false);
+        options.MaxDomains = (int)arguments.Number("--max-domains"u8, 1, DomainCapacity, 16);
+        options.MaxMemory = arguments.Number("--max-memory"u8, 1, 3071, 1024);
+        options.MinCpuShare = arguments.Number("--min-cpu-share"u8, 1, 100, 100);
+        options.ChainSteps = arguments.Number("--chain-steps"u8, 1, 100_000, 1000);
+        options.Grace = arguments.Number("--grace"u8, 0, 1_000_000, 60);
+        options.UidBase = arguments.Number("--uid-base"u8, 0, 2_000_000_000, 200_000);
+        options.Command = arguments.Rest();
     }
 }

@@ -17,17 +17,18 @@ internal static class Program
     [RuntimeExport("freestanding_main")]
     private static unsafe int Main(int count, byte** arguments)
     {
-        Options options = Options.Parse(count, arguments);
+        Options.Parse(count, arguments, out Options options);
         Confinement.UnmapVdso((ulong*)options.Command);
         SetSignals();
+        byte* formerKeyFile = options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile;
         Limits limits = new()
         {
             Address = options.Address,
-            Key = Opening.ReadKey(Arguments.At(options.KeyFile)),
-            FormerKey = Opening.ReadKey(Arguments.At(
-                options.FormerKeyFile == null ? options.KeyFile : options.FormerKeyFile)),
+            Key = Opening.ReadKey((nint)options.KeyFile),
+            FormerKey = Opening.ReadKey((nint)formerKeyFile),
             HasFormerKey = options.FormerKeyFile != null,
             MaxMemoryMiB = options.MaxMemory,
+            MinCpuShare = options.MinCpuShare,
             ChainSteps = options.ChainSteps,
             Grace = options.Grace,
         };
@@ -61,7 +62,7 @@ internal static class Program
         node.Host.Wait();
         node.Start();
         Log.Say("ready as @"u8, options.Address);
-        Log.Say("processors are not divided: tokens for another CPU share than 100 are refused"u8);
+        Log.Say("CPU shares are % to 100 percent: tokens for others are refused"u8, options.MinCpuShare);
         while (true)
             Serve(ref node, options.MaxDomains, s_tables.Buffer);
     }

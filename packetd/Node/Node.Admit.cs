@@ -32,7 +32,7 @@ public ref partial struct Node<THost>
         return refusal == Refusal.None ? Boot(token) : refusal;
     }
 
-    /// <summary>The CPU share that a node gives without dividing processors.</summary>
+    /// <summary>The largest CPU share that a node gives.</summary>
     private const ushort WholeProcessor = 100;
 
     /// <summary>
@@ -52,7 +52,7 @@ public ref partial struct Node<THost>
             return Refusal.MemoryTooLarge;
         if (token.DiskMiB != 0)
             return Refusal.DiskNotGiven;
-        if (token.CpuPercent != WholeProcessor)
+        if (token.CpuPercent < limits.MinCpuShare || token.CpuPercent > WholeProcessor)
             return Refusal.CpuShareNotGiven;
         if (token.TokenCount > limits.ChainSteps)
             return Refusal.ChainTooLong;

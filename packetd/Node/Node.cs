@@ -23,6 +23,9 @@ public struct Limits
 
     public uint MaxMemoryMiB;
 
+    /// <summary>Of a processor, in hundredths: the least share that machines are held to.</summary>
+    public uint MinCpuShare;
+
     /// <summary>How many tokens of a chain are verified in one packet.</summary>
     public uint ChainSteps;
 

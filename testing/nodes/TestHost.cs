@@ -15,6 +15,9 @@ public sealed class TestHost : IHost
     /// <summary>In seconds.</summary>
     public const uint Grace = 5;
 
+    /// <summary>Percent: the node holds machines to shares from this on.</summary>
+    public const ushort MinCpuShare = 40;
+
     public readonly List<(int Port, byte[] Packet)> Sent = [];
     public readonly List<(int Slot, uint Boot)> Starts = [];
     public readonly List<byte[]> Records = [];
@@ -54,7 +57,7 @@ public sealed class TestHost : IHost
     /// <summary>A node whose memory is the given arrays, small so that limits are met.</summary>
     public Node<TestHost> MakeNode(Packetd.Domain[] domains, int tokens = 8, ulong started = Started, Account[]? accounts = null)
     {
-        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), FormerKey = new HmacSha1(FormerKey), HasFormerKey = true, MaxMemoryMiB = 256, ChainSteps = 100, Grace = Grace };
+        Limits limits = new() { Address = Node, Key = new HmacSha1(Key), FormerKey = new HmacSha1(FormerKey), HasFormerKey = true, MaxMemoryMiB = 256, MinCpuShare = MinCpuShare, ChainSteps = 100, Grace = Grace };
         return new Node<TestHost>(this, limits, domains, new UsedTokens(new UsedToken[tokens]) { Since = started }, new Accounts(accounts ?? new Account[Math.Max(tokens, domains.Length)]), new Limiter(new ushort[Limiter.Size], 0x9E3779B1));
     }
 }

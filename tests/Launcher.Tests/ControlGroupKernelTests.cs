@@ -5,6 +5,8 @@ using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
 using Testing;
+using Testing.Nodes;
+using Wire;
 using Xunit;
 
 namespace Launcher.Tests;
@@ -85,9 +87,31 @@ public class ControlGroupKernelTests
         Expect("left", "hostile: idle", "ended: exit code 0", "137");
     }
 
+    [KernelFact]
+    public void A_token_for_half_a_processor_gets_it_through_packetd_launcher_and_the_shipped_monitor()
+    {
+        DirectoryInfo work = Directory.CreateTempSubdirectory();
+        string said = Run(PackNode(work.FullName));
+        work.Delete(recursive: true);
+        string[] lines = [.. said.Split('\n').Select(line => line.TrimEnd('\r')).Where(line => line.StartsWith("sold: ", StringComparison.Ordinal)).Select(line => line[6..])];
+        void Expect(string line) => Assert.True(lines.Contains(line), $"«{line}» is not there:\n{said}");
+        Expect("packetd: CPU shares are 1 to 100 percent: tokens for others are refused");
+        Expect($"more: refusal {(int)Refusal.CpuShareNotGiven}");
+        Expect("half: refusal 0");
+        Expect("whole: refusal 0");
+        Expect("group: +domain 50000 100000, 320 MiB");
+        Expect("group: +domain 100000 100000, 320 MiB");
+        Expect("packetd: /sold/node, 1 process");
+        Expect("left: 0");
+        int[] shares = [.. Regex.Matches(lines.Single(line => line.StartsWith("share: ", StringComparison.Ordinal)), "[0-9]+").Select(number => int.Parse(number.Value))];
+        // However little this machine gets of the host: half a processor is no more than that, and about half of a whole one.
+        Assert.InRange(shares[0], 5, 55);
+        Assert.InRange(shares[1], shares[0] * 3 / 2, 110);
+    }
+
     private static string Run(string archive)
     {
-        using var machine = Process.Start(new ProcessStartInfo("qemu-system-x86_64", ["-M", "pc", "-cpu", "max", "-accel", "tcg", "-smp", "2", "-m", "512", "-nodefaults",
+        using var machine = Process.Start(new ProcessStartInfo("qemu-system-x86_64", ["-M", "pc", "-cpu", "max", "-accel", "tcg", "-smp", "2", "-m", "1024", "-nodefaults",
             "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", Path.Combine(Kernel, "vmlinuz"), "-initrd", archive, "-append", "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check",
             "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"])
         { RedirectStandardInput = true, RedirectStandardOutput = true })!;
@@ -118,6 +142,35 @@ public class ControlGroupKernelTests
         File.WriteAllBytes(Path.Combine(root, "half"), Launch.Record(memory: 64, cpu: 50));
         Programs.Run("chmod", "-R", "a+rX", root);
         Programs.Run("chmod", "a+x", root + "/init", root + "/groups.sh", root + "/cgroups", root + "/launcher", root + "/packetd", root + "/bin/sh");
+        return Archive(root, archive);
+    }
+
+    /// <summary>The programs of a node, a kernel for its machines that computes for ever, and tokens for 1,000,050 to 1,000,200 Unix seconds.</summary>
+    private static string PackNode(string folder)
+    {
+        string root = Path.Combine(folder, "root"), programs = Path.Combine(Repository.Root, "tests/Launcher.Tests/programs");
+        foreach (string inner in new[] { "bin", "proc", "sys", "dev", "tmp" })
+            Directory.CreateDirectory(Path.Combine(root, inner));
+        var files = new Dictionary<string, string>
+        {
+            ["bin/busybox"] = Path.Combine(Kernel, "busybox"), ["bin/sh"] = Path.Combine(Kernel, "busybox"), ["launcher"] = Repository.Image("launcher"), ["packetd"] = Repository.Image("packetd"),
+            ["cgroups"] = Path.Combine(Repository.Root, "deploy/cgroups"), ["domain"] = Path.Combine(Repository.Root, "out/bin/domain"), ["init"] = Path.Combine(programs, "node-groups.sh"),
+        };
+        foreach ((string to, string from) in files)
+            File.Copy(from, Path.Combine(root, to));
+        foreach (string program in new[] { "node", "ask" })
+            Programs.Run("gcc", "-static", "-O1", "-w", "-pthread", "-o", Path.Combine(root, program), Path.Combine(programs, program + ".c"));
+        Programs.Run("gcc", "-static", "-nostdlib", "-Wl,--build-id=none", "-Wl,-Ttext-segment=0x200000", "-o", Path.Combine(root, "spin"), Path.Combine(programs, "spin.S"));
+        File.WriteAllBytes(Path.Combine(root, "more.ping"), new Tokens { CpuPercent = 101 }.Payload());
+        File.WriteAllBytes(Path.Combine(root, "half.ping"), new Tokens { CpuPercent = 50 }.Payload());
+        File.WriteAllBytes(Path.Combine(root, "whole.ping"), new Tokens { Seed = 2, Boot = 0x0A000033 }.Payload());
+        Programs.Run("chmod", "-R", "a+rX", root);
+        Programs.Run("chmod", "a+x", root + "/init", root + "/cgroups", root + "/launcher", root + "/packetd", root + "/domain", root + "/bin/sh");
+        return Archive(root, Path.Combine(folder, "archive"));
+    }
+
+    private static string Archive(string root, string archive)
+    {
         Programs.Run("sh", "-c", $"cd '{root}' && find . | cpio -o -H newc --quiet -R 0:0 >'{archive}'");
         return archive;
     }

@@ -73,7 +73,8 @@ public class AdmitTests
     [Fact] public void Broken_chain() => AssertRefused(new Tokens { Seed = 2, BreakChain = true }.Payload(), Refusal.ChainBroken);
     [Fact] public void A_token_of_the_version_before() => AssertRefused(Tokens.Payload(MagicKind.Boot, [.. "EVBT"u8, 2, 0, .. new byte[146]]), Refusal.UnknownTokenVersion);
     [Fact] public void A_disk() => AssertRefused(new Tokens { DiskMiB = 1 }.Payload(), Refusal.DiskNotGiven);
-    [Fact] public void Half_a_processor() => AssertRefused(new Tokens { CpuPercent = 50 }.Payload(), Refusal.CpuShareNotGiven);
+    [Fact] public void Less_of_a_processor_than_the_node_divides() => AssertRefused(new Tokens { CpuPercent = TestHost.MinCpuShare - 1 }.Payload(), Refusal.CpuShareNotGiven);
+    [Fact] public void More_than_a_processor() => AssertRefused(new Tokens { CpuPercent = 101 }.Payload(), Refusal.CpuShareNotGiven);
     [Fact] public void Two_processors() => AssertRefused(new Tokens { CpuPercent = 200 }.Payload(), Refusal.CpuShareNotGiven);
     [Fact] public void A_payment_of_nothing() => AssertRefused(new Tokens().Payment(0, new byte[20]), Refusal.Malformed);
     [Fact] public void A_payment_for_nobody() => AssertRefused(new Tokens().Payment(11, new byte[20]), Refusal.NoSuchDomain);

@@ -40,7 +40,8 @@ internal sealed class BinaryNode : INodeUnderTest
     {
         HideProgram(false);
         clock.Time = (TestHost.Started - 1, 0);
-        lab = new Lab(clock, [launcher, Repository.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}");
+        lab = new Lab(clock, [launcher, Repository.Image("puppet"), "/dev/null"], "--max-domains", $"{slots}", "--max-memory", $"{ReferenceNode.MaxMemory}", "--chain-steps", $"{ReferenceNode.ChainSteps}",
+            "--min-cpu-share", $"{TestHost.MinCpuShare}");
     }
 
     /// <summary>How many honoured tokens it can remember.</summary>

@@ -44,6 +44,7 @@ public class BinaryTests
     [InlineData("--link is needed, and its value", "--link")]
     [InlineData("--link is needed, and its value", "p", "--link", "l")]
     [InlineData("--log-level is needed, and its value", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--log-level")]
+    [InlineData("--min-cpu-share is not of the form and in the range", "--link", "l", "--address", "10.0.0.2", "--key-file", "k", "--min-cpu-share", "101", "p")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10.0.0")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10..0.2")]
     [InlineData("--address is not of the form", "--link", "l", "--address", "10.0.0.2.")]
@@ -109,6 +110,18 @@ public class BinaryTests
         string all = Programs.Run("tshark", check);
         Assert.Equal(3, all.Split('\n').Count(line => line.Contains("10.0.0.2", StringComparison.Ordinal)));
         File.Delete(file);
+    }
+
+    [RootFact]
+    public void A_node_divides_a_processor_as_far_as_it_was_told_and_says_so()
+    {
+        static byte[] Share(byte seed, ushort percent) => (Lab.Token(seed) with { CpuPercent = percent }).Payload();
+        using (var whole = new Lab())
+            Assert.Equal([Refusal.CpuShareNotGiven, Refusal.None], [whole.Ping(Share(1, 99)), whole.Ping(Share(1, 100))]);
+        using var lab = new Lab("--min-cpu-share", "30");
+        lab.WaitForLine("CPU shares are 30 to 100 percent: tokens for others are refused");
+        Assert.Equal([Refusal.CpuShareNotGiven, Refusal.CpuShareNotGiven, Refusal.None],
+            [lab.Ping(Share(1, 29)), lab.Ping(Share(1, 101)), lab.Ping(Share(1, 30))]);
     }
 
     [RootFact]

@@ -19,7 +19,7 @@ public sealed partial class CommandLineTests : IDisposable
     /// <summary>Words that mean something somewhere, none of which names a link or a key, so that nothing ever begins to serve.</summary>
     private static readonly string[] s_words =
     [
-        "--link", "--address", "--key-file", "--former-key-file", "--max-domains", "--max-memory", "--chain-steps", "--uid-base", "--log-level", "--token-cpu", "--cgroup", "--cpu-max", "--monitor-memory", "--help",
+        "--link", "--address", "--key-file", "--former-key-file", "--max-domains", "--max-memory", "--chain-steps", "--uid-base", "--min-cpu-share", "--log-level", "--token-cpu", "--cgroup", "--cpu-max", "--monitor-memory", "--help",
         "no-such-link", "10.0.0.2", "223.255.255.255", "224.0.0.1", "1.2.3", "1..2.3", "1.2.3.4.5", "010.1.1.1", "/dev/null", "/", "/none/key", "16", "0", "1",
         "64", "65", "3071", "3072", "4294967295", "4294967296", "18446744073709551616", "99999999999999999999999999", "-1", "+1", "1e3", "0x10", " 1",
         "/bin/true", "launcher", "-", "--", "---", "--link=eth0", "--LINK", "-h", "%", "@", "%%@@%", "", "ü", "--max-domains\0"

@@ -31,7 +31,7 @@ public class ExhaustionTests
             lab.WaitForEnd();
             // Two pages: behind what a node says first the log has 96 bytes left in one, what machines write 96 in the other. "ip netns exec" has
             // mounts of its own.
-            const string First = "packetd: processors are not divided: tokens for another CPU share than 100 are refused";
+            const string First = "packetd: CPU shares are 100 to 100 percent: tokens for others are refused";
             string fill = $"cd {folder.FullName} && mount -t tmpfs -o size=8k none . && cd {folder.FullName} "
                 + $"&& printf '%{4000 - First.Length - 1}s' >log && printf '%4000s' >out";
             lab.Start(["bash", "-c", $"{fill} && exec \"$0\" \"$@\" >>out 2>>log"], logged: false);

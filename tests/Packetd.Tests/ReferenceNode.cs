@@ -90,7 +90,7 @@ internal class ReferenceNode(int slots, int tokenRoom, ulong started, ulong now)
             : token.Issued < oldest ? Refusal.IssuedBeforeStart
             : token.MemoryMiB > MaxMemory ? Refusal.MemoryTooLarge
             : token.DiskMiB != 0 ? Refusal.DiskNotGiven
-            : token.CpuPercent != 100 ? Refusal.CpuShareNotGiven
+            : token.CpuPercent is < TestHost.MinCpuShare or > 100 ? Refusal.CpuShareNotGiven
             : token.Count > ChainSteps ? Refusal.ChainTooLong
             : token.Key != TestHost.Key ? Refusal.BadSignature
             : Remembers(token.Seed) ? Refusal.Replayed

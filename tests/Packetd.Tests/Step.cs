@@ -69,7 +69,7 @@ internal sealed record Step(int Kind, int A, int B, int C, int D)
             7 => token with { Issued = node.Now - 10, Expires = node.Now + (ulong)(D % 2) },
             8 => token with { Issued = node.Started - (ulong)(D % 2) },
             10 => token with { DiskMiB = (uint)(D % 2) },
-            11 => token with { CpuPercent = (ushort)(99 + D % 3) },
+            11 => token with { CpuPercent = (ushort)((D % 2 == 0 ? TestHost.MinCpuShare : 100) - 1 + D / 2 % 3) },
             _ => token,
         };
         token = token with { Expires = Math.Max(token.Expires, token.Issued + 1) };

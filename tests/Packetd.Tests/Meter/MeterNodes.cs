@@ -57,7 +57,7 @@ internal sealed class LogicMeterNode : IMeteredNode
     /// <summary>A node is a ref struct; what lasts is in the arrays, and this.</summary>
     private Node<TestHost> MakeNode()
     {
-        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), FormerKey = new HmacSha1(TestHost.Key), MaxMemoryMiB = 256, ChainSteps = 100, Grace = TestHost.Grace };
+        Limits limits = new() { Address = TestHost.Node, Key = new HmacSha1(TestHost.Key), FormerKey = new HmacSha1(TestHost.Key), MaxMemoryMiB = 256, MinCpuShare = TestHost.MinCpuShare, ChainSteps = 100, Grace = TestHost.Grace };
         return new Node<TestHost>(host, limits, domains, new UsedTokens(used) { Since = TestHost.Started }, new Accounts(Accounts), new Limiter(spent, 1)) { Metered = metered };
     }
 
