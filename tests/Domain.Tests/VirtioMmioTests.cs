@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Domain.Devices;
 using Xunit;
 
@@ -111,5 +112,21 @@ public class VirtioMmioTests
         Assert.Equal(0u, driver.Read(0x44));
         Assert.False(driver.Device.Running);
         Assert.Equal(0ul, driver.Device.Negotiated);
+    }
+
+    [Fact]
+    public void Who_asks_is_told_that_a_driver_is_ready_breaks_the_rules_and_resets()
+    {
+        var driver = Create();
+        var changes = new List<VirtioDriverChange>();
+        driver.Device.DriverChanged = changes.Add;
+        driver.Set(0x70, 0);
+        Assert.Empty(changes);
+        driver.Start(0);
+        Assert.Equal([VirtioDriverChange.Ready], changes[^1..]);
+        driver.Device.Fail();
+        driver.Device.Fail();
+        driver.Set(0x70, 0);
+        Assert.Equal([VirtioDriverChange.Ready, VirtioDriverChange.Failed, VirtioDriverChange.Reset], changes[^3..]);
     }
 }
