@@ -21,6 +21,9 @@ internal sealed class CommandLine
           --engine NAME         how its code is executed: translator, which writes it anew for
                                 the host, or interpreter (default translator, where the host
                                 gives memory for code)
+          --cpu NAME            what its processor is: host, x86-64-v2 with what the host has of
+                                LZCNT, BMI, MOVBE, AES, PCLMULQDQ and SHA, or x86-64-v2, from
+                                which a guest can move to any machine (default host)
           --disk FILE           virtio block device on this file
           --disk-read-only      the disk cannot be written
         network (none by default)
@@ -52,6 +55,9 @@ internal sealed class CommandLine
 
     /// <summary>Guest code is translated, not interpreted; null: where the host gives memory for code.</summary>
     public bool? Translates;
+
+    /// <summary>The processor announces x86-64-v2 and nothing that its host has beyond.</summary>
+    public bool IsPlainProcessor;
 
     public LogLevel LogLevel;
 
@@ -117,6 +123,8 @@ internal sealed class CommandLine
             "--console", ConsoleStdio ? "stdio" : "none",
             "--log-level", s_logLevelNames[(int)LogLevel],
         };
+        if (IsPlainProcessor)
+            arguments.AddRange(["--cpu", s_processorNames[1]]);
         if (Translates is { } translates)
             arguments.AddRange(["--engine", s_engineNames[translates ? 1 : 0]]);
         if (InitrdDescriptor >= 0)
@@ -134,6 +142,7 @@ internal sealed class CommandLine
         return arguments;
     }
 
+    private static readonly string[] s_processorNames = ["host", "x86-64-v2"];
     private static readonly string[] s_engineNames = ["interpreter", "translator"];
     private static readonly string[] s_logLevelNames = ["error", "info", "debug"];
 
@@ -162,8 +171,8 @@ internal sealed class CommandLine
     }
 
     private static bool IsOption(string name) =>
-        name is "--kernel" or "--initrd" or "--append" or "--memory" or "--engine" or "--disk" or "--tap"
-        or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
+        name is "--kernel" or "--initrd" or "--append" or "--memory" or "--engine" or "--cpu" or "--disk"
+        or "--tap" or "--net-fd" or "--mac" or "--offload" or "--console" or "--control-fd" or "--log-level";
 
     private static bool IsOwnOption(string name) =>
         name is ParentOption or KernelDescriptorOption or InitrdDescriptorOption or DiskDescriptorOption;
@@ -186,6 +195,9 @@ internal sealed class CommandLine
                 break;
             case "--engine":
                 Translates = Choice(name, value, s_engineNames) == 1;
+                break;
+            case "--cpu":
+                IsPlainProcessor = Choice(name, value, s_processorNames) == 1;
                 break;
             case "--disk":
                 Disk = Named(name, value, "a file");

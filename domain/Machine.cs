@@ -58,14 +58,16 @@ internal sealed unsafe class Machine
 
     /// <summary>Makes the devices and connects them. Nothing that comes from the guest is read yet.</summary>
     /// <param name="code">where translated code lives; null: everything is interpreted</param>
+    /// <param name="extensions">what the processor has beyond x86-64-v2; null: what the host has</param>
     public Machine(GuestMemory memory, HostConsole console, FrameDescriptor? channel, ReadOnlySpan<byte> mac,
-        ControlChannel? control, DiskFile? disk, CodeMemory? code = null)
+        ControlChannel? control, DiskFile? disk, CodeMemory? code = null, Extensions? extensions = null)
     {
         this.memory = memory;
         this.console = console;
         this.control = control;
         ioApic = new IoApic(localApic);
         cpu = new Cpu(memory, bus, localApic, code, InterpretedRuns);
+        cpu.State->Announced = extensions ?? ExtensionTable.Host;
         uart = new Uart(console, ioApic.Line(Uart.Irq));
         watcher = new Watcher(list, cpu.RaiseAttention);
         localApic.TimerChanged = UpdateWatch;

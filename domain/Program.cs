@@ -78,7 +78,8 @@ internal static class Program
         var console = new HostConsole(options.ConsoleStdio);
         try
         {
-            var machine = new Machine(memory, console, channel, options.Mac, control, disk, translated);
+            var machine = new Machine(memory, console, channel, options.Mac, control, disk, translated,
+                options.IsPlainProcessor ? Extensions.None : ExtensionTable.Host);
             LockIn(options, machine, console);
             // Nothing of the guest's was looked at before this line.
             machine.Load(kernel, initrd, options.Append);

@@ -14,7 +14,14 @@ public enum MachineFeatures : ulong
     VirtioBlock = 1 << 4,
     LocalApicTimer = 1 << 5,
     CmosClock = 1 << 6,
-    Known = (1 << 7) - 1,
+    Lzcnt = 1 << 7,
+    Bmi1 = 1 << 8,
+    Bmi2 = 1 << 9,
+    Movbe = 1 << 10,
+    Aes = 1 << 11,
+    Pclmulqdq = 1 << 12,
+    Sha = 1 << 13,
+    Known = (1 << 14) - 1,
 }
 
 public enum CheckpointHash : byte

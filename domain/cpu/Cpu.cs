@@ -59,6 +59,7 @@ public sealed unsafe partial class Cpu
         this.bus = bus;
         this.interrupts = interrupts;
         s = (CpuState*)AllocateState(code, sizeof(CpuState));
+        s->Announced = ExtensionTable.Host;
         s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
         kernelRead = AllocateTlb(code);
         kernelWrite = AllocateTlb(code);

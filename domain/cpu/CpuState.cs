@@ -224,6 +224,17 @@ internal unsafe struct CpuState
     /// <summary>The same of empty stacks.</summary>
     public ulong ReturnBottom, OtherReturnBottom;
 
+    /// <summary>What is announced beyond x86-64-v2; set before the first instruction.</summary>
+    public Extensions Announced;
+
+    /// <summary>
+    /// What of it the guest relies on: its instructions have been decoded, or CPUID has told code at privilege 3 of it.
+    /// </summary>
+    public Extensions Used;
+
+    /// <summary>See <see cref="Msr.TellUsedOnly"/>.</summary>
+    public bool TellsUsedOnly;
+
     /// <summary>GCHandle of the <see cref="Cpu"/>: the slow paths' way back to memory, bus and blocks.</summary>
     public nint Owner;
 }

@@ -143,6 +143,7 @@ public static unsafe class Checkpoint
             return;
         }
         bool forked = state->IsForked;
+        UsedFeatures.End();
         Network.AbandonStream(state->PageSocket);
         LateFrames late = state->Late;
         Unhook();

@@ -33,6 +33,9 @@ internal unsafe struct CheckpointState
     /// <summary>Frames of RAM, counted from address 0.</summary>
     public uint Frames;
 
+    /// <summary>What the header has said that the machine must have.</summary>
+    public MachineFeatures Features;
+
     /// <summary>Two vectors (thesis §6.3.1): what this round transmits, and what was written meanwhile.</summary>
     public FrameSet Transmit;
     public FrameSet Dirty;

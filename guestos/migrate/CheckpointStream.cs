@@ -1,3 +1,5 @@
+using Wire;
+
 namespace Guestos;
 
 /// <summary>
@@ -23,6 +25,9 @@ internal static unsafe class CheckpointStream
                 long error = AwaitAcknowledged(state);
                 if (error < 0)
                     return error;
+                // A program has begun to use what the receiver was not asked for. The next checkpoint asks.
+                if ((UsedFeatures.Find() & ~state->Features) != 0)
+                    return Errno.EOPNOTSUPP;
                 step = PageCleaner.TryFork(state);
             }
             switch (step)

@@ -72,7 +72,8 @@ internal static unsafe class PageCleaner
             | MachineFeatures.VirtioNet | MachineFeatures.LocalApicTimer | MachineFeatures.CmosClock;
         Span<uint> addresses = stackalloc uint[CheckpointHeader.MaxAddresses];
         int count = Network.Stack->CopyAddresses(addresses);
-        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), hash, Needed,
+        state->Features = Needed | UsedFeatures.Begin();
+        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), hash, state->Features,
             state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));
         state->Piece.Set(state->Scratch, CheckpointHeader.Size);
         state->Transmit.AddFrom(CheckpointHeader.FirstFrame);

@@ -11,6 +11,7 @@ internal static unsafe class Features
     // "Micro-Architecture Levels").
     private const uint LevelTwo = 1 << 0 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 23;
     private const uint LahfInLongMode = 1 << 0;
+    private const uint ExtendedFeaturesLeaf = 7;
     private const uint LocalApicBit = 1 << 9;
 
     public static MachineFeatures Find(ReadOnlySpan<byte> commandLine)
@@ -24,6 +25,13 @@ internal static unsafe class Features
         Processor.CpuId(0x80000001, 0, leaf);
         if ((first & LevelTwo) == LevelTwo && (leaf[2] & LahfInLongMode) != 0)
             found |= MachineFeatures.X86_64_V2;
+        uint extended = leaf[2];
+        Processor.CpuId(0, 0, leaf);
+        if (leaf[0] >= ExtendedFeaturesLeaf)
+            Processor.CpuId(ExtendedFeaturesLeaf, 0, leaf);
+        else
+            leaf[1] = 0;
+        found |= ProcessorFeatures.Of(first, leaf[1], extended);
         // Where there is no clock the bus answers all ones.
         if (CmosClock.RawSeconds <= 0x59)
             found |= MachineFeatures.CmosClock;

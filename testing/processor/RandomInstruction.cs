@@ -16,7 +16,16 @@ internal static class RandomInstruction
         CpuidFeature.X64, CpuidFeature.CMOV, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B, CpuidFeature.POPCNT, CpuidFeature.SSE, CpuidFeature.SSE2,
         CpuidFeature.SSE3, CpuidFeature.SSSE3, CpuidFeature.SSE4_1, CpuidFeature.SSE4_2, CpuidFeature.FPU, CpuidFeature.FPU287, CpuidFeature.FPU387,
         CpuidFeature.MULTIBYTENOP, CpuidFeature.CET_IBT, CpuidFeature.PREFETCHW, CpuidFeature.FXSR, CpuidFeature.CLFSH, CpuidFeature.MMX,
+        .. Extended(),
     ];
+
+    // What is announced because this host has it.
+    private static IEnumerable<CpuidFeature> Extended() => new (Extensions Extension, CpuidFeature Feature)[]
+    {
+        (Extensions.Lzcnt, CpuidFeature.LZCNT), (Extensions.Bmi1, CpuidFeature.BMI1), (Extensions.Bmi2, CpuidFeature.BMI2),
+        (Extensions.Movbe, CpuidFeature.MOVBE), (Extensions.Aes, CpuidFeature.AES), (Extensions.Pclmulqdq, CpuidFeature.PCLMULQDQ),
+        (Extensions.Sha, CpuidFeature.SHA),
+    }.Where(row => (ExtensionTable.Host & row.Extension) != 0).Select(row => row.Feature);
 
     // Not comparable: control flow and system instructions have tests of their own; the approximations of x87 and RCP
     // differ between processors, as do bits that the manual leaves undefined.
@@ -42,12 +51,13 @@ internal static class RandomInstruction
     private static bool IsInteger32(Code code) => code.ToOpCode().Mode32
         && new Instruction { Code = code }.CpuidFeatures[^1] is CpuidFeature.INTEL8086 or CpuidFeature.INTEL8086_ONLY or CpuidFeature.INTEL186
             or CpuidFeature.INTEL286 or CpuidFeature.INTEL386 or CpuidFeature.INTEL486 or CpuidFeature.CMOV or CpuidFeature.CX8
-            or CpuidFeature.POPCNT or CpuidFeature.MULTIBYTENOP;
+            or CpuidFeature.POPCNT or CpuidFeature.MULTIBYTENOP or CpuidFeature.LZCNT or CpuidFeature.BMI1 or CpuidFeature.BMI2
+            or CpuidFeature.MOVBE;
 
     private static bool IsCandidate(Code code)
     {
         var info = code.ToOpCode();
-        if (!info.IsInstruction || info.IsPrivileged || info.Encoding != EncodingKind.Legacy || info.Fwait
+        if (!info.IsInstruction || info.IsPrivileged || info.Encoding is not (EncodingKind.Legacy or EncodingKind.VEX) || info.Fwait
             || s_excluded.Contains(code.Mnemonic()))
             return false;
         var sample = new Instruction { Code = code };
@@ -220,8 +230,8 @@ internal static class RandomInstruction
                 break;
             case OpCodeOperandKind.r8_reg or OpCodeOperandKind.r8_opcode: SetRegister(ref i, n, General(random, 1)); break;
             case OpCodeOperandKind.r16_reg or OpCodeOperandKind.r16_opcode or OpCodeOperandKind.r16_rm or OpCodeOperandKind.r16_reg_mem: SetRegister(ref i, n, General(random, 2)); break;
-            case OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_reg_mem: SetRegister(ref i, n, General(random, 4)); break;
-            case OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_reg_mem: SetRegister(ref i, n, General(random, 8)); break;
+            case OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_reg_mem or OpCodeOperandKind.r32_vvvv: SetRegister(ref i, n, General(random, 4)); break;
+            case OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_reg_mem or OpCodeOperandKind.r64_vvvv: SetRegister(ref i, n, General(random, 8)); break;
             case OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm: SetRegister(ref i, n, Register.XMM0 + random.Next(16)); break;
             case OpCodeOperandKind.al: SetRegister(ref i, n, Register.AL); break;
             case OpCodeOperandKind.cl: SetRegister(ref i, n, Register.CL); break;

@@ -20,6 +20,12 @@ internal static class UndefinedFlags
         Mnemonic.Div or Mnemonic.Idiv => Flags.Arithmetic,
         // BSF, BSR: "The CF, OF, SF, AF, and PF flags are undefined."
         Mnemonic.Bsf or Mnemonic.Bsr => Flags.Arithmetic & ~Flags.ZF,
+        // LZCNT: "OF, SF, PF and AF flags are undefined." TZCNT: "OF, SF, PF, and AF flags are undefined."
+        Mnemonic.Lzcnt or Mnemonic.Tzcnt => Flags.OF | Flags.SF | Flags.PF | Flags.AF,
+        // ANDN, BLSI, BLSR, BLSMSK, BZHI: "AF and PF flags are undefined."
+        Mnemonic.Andn or Mnemonic.Blsi or Mnemonic.Blsr or Mnemonic.Blsmsk or Mnemonic.Bzhi => Flags.AF | Flags.PF,
+        // BEXTR: "AF, SF, and PF are undefined."
+        Mnemonic.Bextr => Flags.AF | Flags.SF | Flags.PF,
         // BT, BTC, BTR, BTS: "The OF, SF, AF, and PF flags are undefined."
         Mnemonic.Bt or Mnemonic.Btc or Mnemonic.Btr or Mnemonic.Bts => Flags.OF | Flags.SF | Flags.AF | Flags.PF,
         // AAA, AAS: "The OF, SF, ZF, and PF flags are undefined."

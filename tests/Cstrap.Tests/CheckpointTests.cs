@@ -26,7 +26,7 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 6, 2));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 7, 1));
         Refused(CheckpointRefusal.BadHeader, 0, With(good, 63, 1));
-        Refused(CheckpointRefusal.MissingFeatures, 1 << 7, new CheckpointStream(features: CheckpointStream.Common | (MachineFeatures)(1 << 7)).End());
+        Refused(CheckpointRefusal.MissingFeatures, 1 << 30, new CheckpointStream(features: CheckpointStream.Common | (MachineFeatures)(1 << 30)).End());
         Refused(CheckpointRefusal.MissingFeatures, (ulong)MachineFeatures.VirtioBlock, new CheckpointStream(features: MachineFeatures.VirtioBlock).End());
         Refused(CheckpointRefusal.NotEnoughMemory, 16384, new CheckpointStream(frames: 16385).End());
         Refused(CheckpointRefusal.NotEnoughMemory, 16384, new CheckpointStream(frames: CheckpointHeader.FirstFrame).End());

@@ -60,6 +60,20 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
             yield return $"Imul_r{size}_rm{size}_imm8";
             yield return $"Imul_r{size}_rm{size}_imm{immediate}";
             yield return $"Popcnt_r{size}_rm{size}";
+            foreach (string name in Extended(Extensions.Lzcnt, "Lzcnt").Concat(Extended(Extensions.Bmi1, "Tzcnt")))
+                yield return $"{name}_r{size}_rm{size}";
+            foreach (string name in Extended(Extensions.Bmi1, "Blsi", "Blsmsk", "Blsr"))
+                yield return $"VEX_{name}_r{size}_rm{size}";
+            foreach (string name in Extended(Extensions.Bmi1, "Andn").Concat(Extended(Extensions.Bmi2, "Pdep", "Pext",
+                "Mulx")))
+                yield return $"VEX_{name}_r{size}_r{size}_rm{size}";
+            foreach (string name in Extended(Extensions.Bmi1, "Bextr").Concat(Extended(Extensions.Bmi2, "Bzhi", "Shlx",
+                "Shrx", "Sarx")))
+                yield return $"VEX_{name}_r{size}_rm{size}_r{size}";
+            foreach (string name in Extended(Extensions.Bmi2, "Rorx"))
+                yield return $"VEX_{name}_r{size}_rm{size}_imm8";
+            foreach (string name in Extended(Extensions.Movbe, $"Movbe_r{size}_m{size}", $"Movbe_m{size}_r{size}"))
+                yield return name;
             foreach (string name in new[] { "Bt", "Bts", "Btr", "Btc" })
                 yield return $"{name}_rm{size}_imm8";
             foreach (string name in new[] { "Shld", "Shrd" })
@@ -91,7 +105,15 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
             "Mulsd_xmm_xmmm64", "Cvtsi2sd_xmm_rm32", "Cvttsd2si_r32_xmmm64", "Movsd_xmm_xmmm64", "Movsd_xmmm64_xmm",
             "Ucomisd_xmm_xmmm64", "Psrldq_xmm_imm8", "Psllq_xmm_imm8", "Movlpd_xmm_m64", "Movhpd_m64_xmm" })
             yield return name;
+        foreach (string name in Extended(Extensions.Aes, "Aesenc_xmm_xmmm128", "Aesdeclast_xmm_xmmm128")
+            .Concat(Extended(Extensions.Pclmulqdq, "Pclmulqdq_xmm_xmmm128_imm8"))
+            .Concat(Extended(Extensions.Sha, "Sha256rnds2_xmm_xmmm128", "Sha1msg1_xmm_xmmm128")))
+            yield return name;
     }
+
+    /// <summary>Names, where this host has them.</summary>
+    private static string[] Extended(Extensions extension, params string[] names) =>
+        (ExtensionTable.Host & extension) != 0 ? names : [];
 
     /// <summary>Writes one program.</summary>
     private sealed class Generator(Random random)
@@ -331,10 +353,10 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
                     case OpCodeOperandKind.r16_reg or OpCodeOperandKind.r16_opcode:
                         instruction.SetOpRegister(operand, Sized(2));
                         break;
-                    case OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_opcode:
+                    case OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r32_vvvv:
                         instruction.SetOpRegister(operand, Sized(4));
                         break;
-                    case OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_opcode:
+                    case OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_vvvv:
                         instruction.SetOpRegister(operand, Sized(8));
                         break;
                     case OpCodeOperandKind.cl: instruction.SetOpRegister(operand, Register.CL); break;

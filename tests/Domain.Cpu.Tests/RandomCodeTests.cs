@@ -72,7 +72,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
 
     // Whole instructions with random operands reach deeper than bytes do.
     private static readonly Code[] s_codes = [.. Enum.GetValues<Code>().Where(code => code.ToOpCode().IsInstruction
-        && code.ToOpCode().Encoding == EncodingKind.Legacy)];
+        && (code.ToOpCode().Encoding == EncodingKind.Legacy
+            || ExtensionTable.Of(code.Mnemonic()) is Extensions.Bmi1 or Extensions.Bmi2))];
 
     private static readonly byte[] s_prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48,
         0x41, 0x4f];
@@ -85,6 +86,25 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
             for (int prefixes = random.Next(3); prefixes > 0; prefixes--)
                 code[at++] = s_prefixes[random.Next(s_prefixes.Length)];
             var opcode = s_codes[random.Next(s_codes.Length)].ToOpCode();
+            if (opcode.Encoding == EncodingKind.VEX)
+            {
+                // VEX in three bytes, without registers from 8 on half of the time.
+                code[at++] = 0xc4;
+                code[at] = (byte)(random.Next(2) == 0 ? 0xe0 : code[at] & 0xe0);
+                code[at++] |= (byte)(opcode.Table == OpCodeTableKind.T0F38 ? 2 : 3);
+                code[at] &= 0xf8;
+                code[at++] |= (byte)(opcode.MandatoryPrefix switch
+                {
+                    MandatoryPrefix.P66 => VexPrefix.P66,
+                    MandatoryPrefix.PF3 => VexPrefix.F3,
+                    MandatoryPrefix.PF2 => VexPrefix.F2,
+                    _ => VexPrefix.None,
+                });
+                code[at++] = (byte)opcode.OpCode;
+                if (opcode.IsGroup)
+                    code[at] = (byte)(code[at] & 0xc7 | opcode.GroupIndex << 3);
+                continue;
+            }
             if (opcode.MandatoryPrefix is MandatoryPrefix.P66 or MandatoryPrefix.PF3 or MandatoryPrefix.PF2)
                 code[at++] = opcode.MandatoryPrefix == MandatoryPrefix.P66 ? (byte)0x66
                     : opcode.MandatoryPrefix == MandatoryPrefix.PF3 ? (byte)0xf3 : (byte)0xf2;

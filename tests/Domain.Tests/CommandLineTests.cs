@@ -29,6 +29,18 @@ public class CommandLineTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void The_second_start_has_the_same_processor()
+    {
+        foreach ((string[] cpu, bool isPlain) in new (string[], bool)[] { (["--cpu", "x86-64-v2"], true), (["--cpu", "host"], false), ([], false) })
+        {
+            var first = CommandLine.Parse(["--kernel", "k", .. cpu]);
+            first.KernelDescriptor = 5;
+            Assert.Equal(isPlain, first.IsPlainProcessor);
+            Assert.Equal(isPlain, CommandLine.Parse(first.WithDescriptors().ToArray(), true).IsPlainProcessor);
+        }
+    }
+
+    [Fact]
     public void Takes_values_behind_an_equals_sign()
     {
         var options = CommandLine.Parse(["--kernel=k", "--append=x=y", "--console=none", "--log-level=debug"]);
@@ -57,13 +69,14 @@ public class CommandLineTests(ITestOutputHelper output)
     [InlineData("--engine must be interpreter or translator, not \"jit\"", "--kernel", "x", "--engine", "jit")]
     [InlineData("exclude each other", "--kernel", "x", "--tap", "t", "--net-fd", "3")]
     [InlineData("same descriptor", "--kernel", "x", "--control-fd", "3", "--net-fd", "3")]
+    [InlineData("--cpu must be host or x86-64-v2, not \"486\"", "--kernel", "x", "--cpu", "486")]
     [InlineData("needs --disk", "--kernel", "x", "--disk-read-only")]
     public void Refuses_with_a_sentence(string sentence, params string[] arguments) =>
         Assert.Contains(sentence, Assert.Throws<UsageError>(() => CommandLine.Parse(arguments)).Message);
 
     private static readonly string[] s_words =
     [
-        "--kernel", "--initrd", "--append", "--memory", "--engine", "translator", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
+        "--kernel", "--initrd", "--append", "--memory", "--engine", "translator", "--cpu", "host", "--disk", "--disk-read-only", "--tap", "--net-fd", "--mac",
         "--offload", "--console", "--control-fd", "--no-sandbox", "--log-level", "--parent", "--kernel-fd",
         "--initrd-fd", "--disk-fd", "--", "-", "", "=", "--=", "on", "off", "stdio", "none", "error", "info", "3",
         "4", "0", "-1", "1023", "64", "3072", "99999999999999999999", "02:45:00:00:00:01", ":", "3:x", "9:1",

@@ -16,6 +16,27 @@ namespace System.Runtime
     }
 }
 
+namespace Board
+{
+    internal static unsafe partial class Processor
+    {
+        /// <summary>CPUID's registers EAX to EDX by leaf; another gives zeros.</summary>
+        public static readonly Dictionary<uint, uint[]> Leaves = [];
+
+        /// <summary>What was written to model-specific registers.</summary>
+        public static readonly List<(uint Register, ulong Value)> Written = [];
+
+        public static void CpuId(uint leaf, uint subleaf, uint* result)
+        {
+            uint[] said = Leaves.GetValueOrDefault(leaf) ?? [0, 0, 0, 0];
+            for (int i = 0; i < said.Length; i++)
+                result[i] = said[i];
+        }
+
+        public static void WriteMsr(uint register, ulong value) => Written.Add((register, value));
+    }
+}
+
 namespace Netstack
 {
     internal static class SocketError

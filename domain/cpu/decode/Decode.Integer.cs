@@ -140,9 +140,16 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Bts: return BitTest(in i, 1);
             case Mnemonic.Btr: return BitTest(in i, 2);
             case Mnemonic.Btc: return BitTest(in i, 3);
-            // Without BMI1 and LZCNT, which are not announced, their encodings are the older scans.
+            case Mnemonic.Tzcnt when Has(Extensions.Bmi1): return RegisterFrom<CountTrailing>(in i);
+            case Mnemonic.Lzcnt when Has(Extensions.Lzcnt): return RegisterFrom<CountLeading>(in i);
+            // Without them their encodings are the older scans.
             case Mnemonic.Bsf or Mnemonic.Tzcnt: return RegisterFrom<BitsScanForward>(in i);
             case Mnemonic.Bsr or Mnemonic.Lzcnt: return RegisterFrom<BitsScanReverse>(in i);
+            case Mnemonic.Andn or Mnemonic.Bextr or Mnemonic.Bzhi or Mnemonic.Blsi or Mnemonic.Blsmsk or Mnemonic.Blsr
+                or Mnemonic.Mulx or Mnemonic.Pdep or Mnemonic.Pext or Mnemonic.Rorx or Mnemonic.Sarx or Mnemonic.Shlx
+                or Mnemonic.Shrx:
+                return ManipulateBits(in i);
+            case Mnemonic.Movbe: return SwapWithMemory(in i);
             case Mnemonic.Popcnt: return RegisterFrom<BitsCount>(in i);
             case Mnemonic.Cmpxchg: return Exchanging<BitsCompareExchange>(in i);
             case Mnemonic.Xadd: return Exchanging<BitsExchangeAdd>(in i);

@@ -19,10 +19,12 @@ internal sealed unsafe partial class BlockBuilder
     // twice; the last has up to two links behind it.
     public const int MaxSlots = MaxInstructions * 28 + 8;
 
+    private readonly CpuState* s;
     private readonly PointerReader reader = new();
     private readonly Decoder decoder64, decoder32, decoder16;
     private readonly InstructionInfoFactory information = new();
     internal readonly Instruction[] instructions = new Instruction[MaxInstructions];
+    private readonly bool[] refused = new bool[MaxInstructions];
     private readonly bool[] flagsDead = new bool[MaxInstructions];
     private readonly bool[] links = new bool[MaxSlots];
     internal int count;
@@ -57,6 +59,7 @@ internal sealed unsafe partial class BlockBuilder
 
     public BlockBuilder(CpuState* s)
     {
+        this.s = s;
         zeroOffset = Offset(s, &s->Zero);
         eaTempOffset = Offset(s, &s->EaTemp);
         tempOffset = Offset(s, &s->Temp);
@@ -112,6 +115,7 @@ internal sealed unsafe partial class BlockBuilder
             decoder.Decode(out instruction);
             if (decoder.LastError == DecoderError.NoMoreBytes)
                 break;
+            refused[count] = IsRefused(instruction.Mnemonic);
             count++;
             if (instruction.Code == Code.INVALID)
             {
@@ -163,7 +167,25 @@ internal sealed unsafe partial class BlockBuilder
         ref readonly var i = ref instructions[at];
         // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
         return i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
-            ? RaiseAlways(ExceptionVector.GP) : Translate(in i);
+            ? RaiseAlways(ExceptionVector.GP) : refused[at] ? NotKnown(in i) : Translate(in i);
+    }
+
+    /// <summary>The processor does not have the instruction, since its host does not.</summary>
+    public bool IsRefused(int at) => refused[at];
+
+    /// <summary>The processor has the extension.</summary>
+    private bool Has(Extensions extension) => (s->Announced & extension) != 0;
+
+    private bool IsRefused(Mnemonic mnemonic)
+    {
+        var extension = ExtensionTable.Of(mnemonic);
+        if (extension == Extensions.None)
+            return false;
+        if (!Has(extension))
+            return !ExtensionTable.IsScan(mnemonic);
+        if (mnemonic != Mnemonic.Tzcnt)
+            s->Used |= extension;
+        return false;
     }
 
     /// <summary>What <see cref="Emit"/> emits next belongs to this instruction.</summary>

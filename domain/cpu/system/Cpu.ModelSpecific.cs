@@ -43,6 +43,9 @@ public sealed unsafe partial class Cpu
             case Msr.Ia32TscDeadline:
                 value = interrupts.TscDeadline;
                 return true;
+            case Msr.TellUsedOnly:
+                value = s->TellsUsedOnly ? 1UL : 0;
+                return true;
             case Msr.KvmWallClockNew:
                 value = wallTimeAt;
                 return true;
@@ -112,6 +115,11 @@ public sealed unsafe partial class Cpu
                 return true;
             case Msr.Ia32TscDeadline:
                 interrupts.TscDeadline = value;
+                return true;
+            case Msr.TellUsedOnly:
+                if (value > 1)
+                    return false;
+                s->TellsUsedOnly = value != 0;
                 return true;
             case Msr.KvmWallClockNew:
                 return ShareWallTime(value);

@@ -2,7 +2,9 @@ using System;
 
 namespace Domain;
 
-/// <summary>What the processor says it is: x86-64-v2, and nothing that is not emulated.</summary>
+/// <summary>
+/// What the processor says it is: x86-64-v2 with <see cref="Extensions"/>, and nothing that is not emulated.
+/// </summary>
 internal static unsafe class CpuId
 {
     // Leaf 1 EDX and 0x80000001 EDX share these: FPU, DE, PSE, TSC, MSR, PAE, CX8, APIC, PGE, CMOV, PAT, MMX, FXSR.
@@ -18,19 +20,27 @@ internal static unsafe class CpuId
     // SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
     private const uint Extended = Shared | 1 << 11 | 1 << 20 | 1 << 26 | 1 << 27 | 1 << 29;
 
+    private const uint UsedLeaf = 0x4000_0011;
+
     /// <summary>CPUID: leaf in EAX, subleaf in ECX.</summary>
     public static void Read(CpuState* s)
     {
         uint leaf = (uint)s->Gpr[0];
+        var extensions = s->Announced;
+        if (s->Cpl == 3 && s->TellsUsedOnly)
+            extensions &= s->Used;
+        else if (s->Cpl == 3)
+            s->Used |= extensions & ExtensionTable.ToldBy(leaf);
         (uint a, uint b, uint c, uint d) = leaf switch
         {
             // Family 15 of AMD: software expects SYSCALL and no Intel-only leaves there.
             0 => (7u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
-            1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore, Basic),
+            1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore | ExtensionTable.LeafOne(extensions), Basic),
             // ARAT: the local APIC timer goes on whatever the processor sleeps like.
             6 => (1u << 2, 0u, 0u, 0u),
+            7 when (uint)s->Gpr[1] == 0 => (0u, ExtensionTable.LeafSeven(extensions), 0u, 0u),
             0x8000_0000 => (0x8000_0008u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
-            0x8000_0001 => (0x0006_0fb1u, 0u, 1u, Extended),
+            0x8000_0001 => (0x0006_0fb1u, 0u, 1u | ExtensionTable.LeafExtendedOne(extensions), Extended),
             0x8000_0002 => (Word("Emul"u8), Word("ated"u8), Word(" x86"u8), Word("-64 "u8)),
             0x8000_0003 => (Word("proc"u8), Word("esso"u8), Word("r\0\0\0"u8), 0u),
             // Caches: 64 KiB L1 data and instruction, 2-way, 64-byte lines; 512 KiB L2, 16-way.
@@ -39,9 +49,12 @@ internal static unsafe class CpuId
             // Invariant TSC.
             0x8000_0007 => (0u, 0u, 0u, 1u << 8),
             0x8000_0008 => (40u | 48 << 8, 0u, 0u, 0u),
-            0x4000_0000 => (0x4000_0010u, Word("Evil"u8), Word("ManD"u8), Word("omn\0"u8)),
+            0x4000_0000 => (UsedLeaf, Word("Evil"u8), Word("ManD"u8), Word("omn\0"u8)),
             // TSC and local APIC timer in kHz.
             0x4000_0010 => (1_000_000u, 1_000_000u, 0u, 0u),
+            // Of what the leaves 1, 7 and 0x80000001 announce beyond x86-64-v2: what the guest relies on.
+            UsedLeaf => (ExtensionTable.LeafOne(s->Used), ExtensionTable.LeafSeven(s->Used),
+                ExtensionTable.LeafExtendedOne(s->Used), 0u),
             // For kernels that take both from the host's clock (Cpu.HostTime): it is there, and it is stable.
             0x4000_0100 => (0x4000_0101u, Word("KVMK"u8), Word("VMKV"u8), Word("M\0\0\0"u8)),
             0x4000_0101 => (1u << 3 | 1u << 24, 0u, 0u, 0u),

@@ -36,6 +36,12 @@ internal static class Msr
     /// </summary>
     public const uint AmdInterruptPending = 0xc001_0055;
 
+    /// <summary>
+    /// This monitor's own (40000000H to 400000FFH are left to software): while it is 1, CPUID tells programs of no
+    /// extension that they have not used yet. A guest sets it before it says what it needs to move elsewhere.
+    /// </summary>
+    public const uint TellUsedOnly = 0x4000_0011;
+
     /// <summary>MSR_KVM_WALL_CLOCK_NEW (Linux: Documentation/virt/kvm/x86/msr.rst).</summary>
     public const uint KvmWallClockNew = 0x4b56_4d00;
 

@@ -28,6 +28,12 @@ internal static class HostCondition
     public const int Overflow = 0, Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, Above = 7, Sign = 8;
 }
 
+/// <summary>The prefix that a VEX prefix stands for (SDM vol. 2A, 2.3.5).</summary>
+internal static class VexPrefix
+{
+    public const int None = 0, P66 = 1, F3 = 2, F2 = 3;
+}
+
 /// <summary>Writes host instructions, those that the translator needs, by name (SDM vol. 2).</summary>
 /// <remarks>
 /// It writes through one mapping code that executes through another. Whoever emits checks <see cref="Left"/> first; what
@@ -147,6 +153,30 @@ internal sealed unsafe class Emitter
         if (opcode > 0xff)
             Byte(opcode >> 8);
         Byte(opcode);
+        Operand(register, operand);
+    }
+
+    /// <summary>An instruction on general registers in the three-byte VEX encoding (SDM vol. 2A, 2.3).</summary>
+    /// <param name="map">2 or 3: that of 0x0f38, that of 0x0f3a</param>
+    /// <param name="second">the register in the prefix; 0 where there is none</param>
+    public void Vex(int prefix, int map, bool wide, int opcode, int register, int second, in HostOperand operand)
+    {
+        if (register == GuestRegisters.Pointer || second == GuestRegisters.Pointer)
+            Holds = Nothing;
+        int @base = operand.IsRegister ? operand.Register : operand.Base;
+        bool extendsIndex = !operand.IsRegister && operand.Index > 0 && (operand.Index & 8) != 0;
+        bool extendsBase = @base > 0 && (@base & 8) != 0;
+        Byte(0xc4);
+        // The bits for registers from 8 on are inverted, and so is the register in the prefix.
+        Byte((register < 8 ? 0x80 : 0) | (extendsIndex ? 0 : 0x40) | (extendsBase ? 0 : 0x20) | map);
+        Byte((wide ? 0x80 : 0) | (~second & 15) << 3 | prefix);
+        Byte(opcode);
+        Operand(register, operand);
+    }
+
+    /// <summary>ModRM, SIB and displacement.</summary>
+    private void Operand(int register, in HostOperand operand)
+    {
         int field = (register & 7) << 3;
         if (operand.IsRegister)
         {
@@ -270,13 +300,7 @@ internal sealed unsafe class Emitter
     /// <summary>Rotates into another register and leaves the flags (BMI2).</summary>
     public void Rorx(int to, int from, int count)
     {
-        // VEX.LZ.F2.0F3A.W1 F0
-        Holds = to == GuestRegisters.Pointer ? Nothing : Holds;
-        Byte(0xc4);
-        Byte((to < 8 ? 0x80 : 0) | 0x40 | (from < 8 ? 0x20 : 0) | 3);
-        Byte(0xfb);
-        Byte(0xf0);
-        Byte(0xc0 | (to & 7) << 3 | from & 7);
+        Vex(VexPrefix.F2, 3, true, 0xf0, to, 0, HostOperand.Of(from));
         Byte(count);
     }
 

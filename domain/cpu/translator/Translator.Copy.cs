@@ -97,11 +97,15 @@ internal sealed unsafe partial class Translator
         return !memory || IsAddressKnown(in i, i.MemorySize.GetSize());
     }
 
-    /// <summary>Whether the translator does the instruction.</summary>
+    /// <summary>Whether the translator does the block's instruction.</summary>
+    private bool IsKnown(int at) => !builder.IsRefused(at) && IsKnown(in builder.instructions[at]);
+
     private bool IsKnown(in Instruction i)
     {
-        if (i.Code == Code.INVALID || i.Encoding != EncodingKind.Legacy)
+        if (i.Code == Code.INVALID)
             return false;
+        if (i.Encoding != EncodingKind.Legacy)
+            return IsBitManipulation(i.Mnemonic) && HasKnownOperands(in i);
         if (IsKnownVector(in i) || IsKnownSystem(in i))
             return true;
         switch (i.Mnemonic)
@@ -144,7 +148,7 @@ internal sealed unsafe partial class Translator
                 or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld or Mnemonic.Shrd or Mnemonic.Imul
                 or Mnemonic.Mul or Mnemonic.Movzx or Mnemonic.Movsx or Mnemonic.Movsxd or Mnemonic.Xchg
                 or Mnemonic.Xadd or Mnemonic.Cmpxchg or Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Tzcnt
-                or Mnemonic.Lzcnt or Mnemonic.Popcnt or Mnemonic.Bswap or Mnemonic.Cbw or Mnemonic.Cwde
+                or Mnemonic.Lzcnt or Mnemonic.Popcnt or Mnemonic.Movbe or Mnemonic.Bswap or Mnemonic.Cbw or Mnemonic.Cwde
                 or Mnemonic.Cdqe or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo or Mnemonic.Clc or Mnemonic.Stc
                 or Mnemonic.Cmc or Mnemonic.Lahf or Mnemonic.Sahf:
                 return HasKnownOperands(in i);
@@ -158,6 +162,15 @@ internal sealed unsafe partial class Translator
         // SETcc and CMOVcc.
         return i.Op0Kind is OpKind.Register or OpKind.Memory && HasKnownOperands(in i);
     }
+
+    /// <summary>F2 or F3 belongs to the opcode. Without BMI1 and LZCNT their encodings are the older scans.</summary>
+    private bool MeansPrefix(Mnemonic mnemonic) => mnemonic switch
+    {
+        Mnemonic.Popcnt or Mnemonic.Crc32 => true,
+        Mnemonic.Tzcnt => (s->Announced & Extensions.Bmi1) != 0,
+        Mnemonic.Lzcnt => (s->Announced & Extensions.Lzcnt) != 0,
+        _ => false,
+    };
 
     private static bool WritesMemory(in Instruction i, int operand) =>
         operand == 0 && i.Mnemonic is not (Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Bt or Mnemonic.Mul
@@ -230,11 +243,15 @@ internal sealed unsafe partial class Translator
             WriteVector(in i, memory, hasMemory);
             return;
         }
+        if (i.Encoding == EncodingKind.VEX)
+        {
+            WriteBitManipulation(in i, memory, hasMemory);
+            return;
+        }
         byte* start = code + (i.IP - rip);
         byte* end = start + i.Length;
         var parts = Split(start);
-        // Without BMI1 and LZCNT, which are not announced, their encodings are the older scans.
-        byte repeat = i.Mnemonic is Mnemonic.Popcnt or Mnemonic.Crc32 ? parts.Repeat : (byte)0;
+        byte repeat = MeansPrefix(i.Mnemonic) ? parts.Repeat : (byte)0;
         if (!HasModRm(parts.Opcode))
         {
             WriteShort(in i, parts, end);

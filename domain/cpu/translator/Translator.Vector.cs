@@ -160,6 +160,12 @@ internal sealed unsafe partial class Translator
                 held |= needed;
             }
         }
+        if (i.Mnemonic == Mnemonic.Sha256rnds2)
+        {
+            // Implied.
+            LoadVectors(1 & ~held);
+            held |= 1;
+        }
         int register = group ? field & 7 : field;
         if (HasGeneralField(i.Mnemonic))
         {

@@ -82,7 +82,7 @@ internal sealed unsafe partial class Translator
         {
             ref readonly var i = ref builder.instructions[at];
             planned[at] = default;
-            if (!IsKnown(in i))
+            if (!IsKnown(at))
             {
                 for (int register = 0; register < 16; register++)
                     Renew(register);
@@ -118,7 +118,7 @@ internal sealed unsafe partial class Translator
         for (int before = at - 1; before >= 0; before--)
         {
             ref readonly var earlier = ref builder.instructions[before];
-            if (earlier.FlowControl != FlowControl.Next || !IsKnown(in earlier) || ChangesAddress(in earlier, in i))
+            if (earlier.FlowControl != FlowControl.Next || !IsKnown(before) || ChangesAddress(in earlier, in i))
                 return at;
             if (liveBefore[before] == 0)
                 return before;

@@ -209,7 +209,7 @@ internal sealed unsafe partial class Translator
     private bool TranslateOne(int at)
     {
         ref readonly var i = ref builder.instructions[at];
-        if (!IsKnown(in i))
+        if (!IsKnown(at))
             return Interpret(at);
         if (interpreting)
             ComeBack(at);

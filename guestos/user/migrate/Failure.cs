@@ -143,6 +143,13 @@ internal static class Failure
         4 => "a virtio block device"u8,
         5 => "a local APIC timer"u8,
         6 => "a CMOS clock"u8,
+        7 => "LZCNT"u8,
+        8 => "BMI1"u8,
+        9 => "BMI2"u8,
+        10 => "MOVBE"u8,
+        11 => "AES"u8,
+        12 => "PCLMULQDQ"u8,
+        13 => "SHA"u8,
         _ => "a feature that this program does not know"u8,
     };
 }

@@ -1,0 +1,25 @@
+namespace Wire;
+
+/// <summary>What of <see cref="MachineFeatures"/> beyond x86-64-v2 registers of CPUID tell (SDM vol. 2A, CPUID).</summary>
+public static class ProcessorFeatures
+{
+    private const int PclmulqdqBit = 1;
+    private const int MovbeBit = 22;
+    private const int AesBit = 25;
+    private const int Bmi1Bit = 3;
+    private const int Bmi2Bit = 8;
+    private const int ShaBit = 29;
+    private const int LzcntBit = 5;
+
+    /// <param name="first">ECX of leaf 1.</param>
+    /// <param name="seventh">EBX of leaf 7, 0 where there is no such leaf.</param>
+    /// <param name="extended">ECX of leaf 0x80000001.</param>
+    public static MachineFeatures Of(uint first, uint seventh, uint extended) =>
+        If(first, PclmulqdqBit, MachineFeatures.Pclmulqdq) | If(first, MovbeBit, MachineFeatures.Movbe)
+        | If(first, AesBit, MachineFeatures.Aes) | If(seventh, Bmi1Bit, MachineFeatures.Bmi1)
+        | If(seventh, Bmi2Bit, MachineFeatures.Bmi2) | If(seventh, ShaBit, MachineFeatures.Sha)
+        | If(extended, LzcntBit, MachineFeatures.Lzcnt);
+
+    private static MachineFeatures If(uint register, int bit, MachineFeatures feature) =>
+        (register >> bit & 1) != 0 ? feature : MachineFeatures.None;
+}
