@@ -127,6 +127,8 @@ demo-tokens: all broker
 ## bench-cpu: the emulated processor beside the host's and QEMU's, in user mode, as a kernel sees it, and a guest's boot
 bench-cpu: all
 	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Cpu/CpuBench.csproj
+	@$(SCRATCH) dotnet publish -c Release -m:1 -v:q -nologo -tl:off "-clp:ErrorsOnly;NoSummary" -r linux-x64 -o $(OUT)/bench bench/Workload/Workload.csproj
+	@$(CC) -O2 -static -pthread -o $(OUT)/bench/guest-loops bench/Guest/loops.c
 	@$(OUT)/bench/bench-cpu
 
 ## conformance: CASES instructions on random operands, both engines beside the host's processor; SEED=N plays a run again

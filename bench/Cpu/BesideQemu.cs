@@ -15,7 +15,7 @@ namespace Domain.Bench;
 internal static class BesideQemu
 {
     private const string UserQemu = "qemu-x86_64-static", Busybox = "/bin/busybox";
-    private const int BootMemory = 64, Boots = 5, BootPatience = 30_000;
+    private const int BootMemory = 64, Boots = 5, BootPatience = 30_000, Runs = 5, InterpreterRuns = 3;
 
     private static readonly string[] s_qemu = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off",
         "-cpu", "max", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -26,14 +26,19 @@ internal static class BesideQemu
         string folder = Directory.CreateTempSubdirectory("bench-cpu").FullName;
         try
         {
-            var (native, user) = Programs(folder);
+            var without = Programs(folder);
+            var rows = Guests(folder, Runs, without);
             double system = Systems(folder);
             double ours = Boot([Repository.Program("domain"), "--memory", $"{BootMemory}"], out double overhead);
             Console.WriteLine($"boot      domain {ours:f0} ms to the guest's init, {overhead:f1} MiB beside its memory");
             double theirs = Boot([.. s_qemu, "-m", $"{BootMemory}"], out double beside);
             Console.WriteLine($"boot      QEMU {theirs:f0} ms to the guest's init, {beside:f1} MiB beside its memory");
-            Console.WriteLine($"bench-cpu: user_vs_native={native:f2} user_vs_qemu={user:f2} system_vs_qemu={system:f2} "
-                + $"boot_ms={ours:f0} boot_vs_qemu={theirs / ours:f2} overhead_mib={overhead:f1}");
+            var programs = rows.Where(row => !row.IsLoop).ToList();
+            double native = Mean(programs.Select(row => row.Translated / row.Host));
+            Console.WriteLine($"bench-cpu: user_vs_native={native:f2} user_vs_qemu={Mean(programs.Select(row => row.Faster)):f2} "
+                + $"system_vs_qemu={system:f2} boot_ms={ours:f0} boot_vs_qemu={theirs / ours:f2} overhead_mib={overhead:f1} "
+                + $"user_vs_qemu_user={Mean(without.Values):f2} "
+                + $"loops_vs_qemu={Mean(rows.Where(row => row.IsLoop).Select(row => row.Faster)):f2}");
         }
         finally
         {
@@ -41,15 +46,54 @@ internal static class BesideQemu
         }
     }
 
-    private static double Mean(List<double> ratios) => Math.Exp(ratios.Average(Math.Log));
+    /// <summary>What runs in guests alone.</summary>
+    public static void RunGuests(int runs)
+    {
+        string folder = Directory.CreateTempSubdirectory("bench-cpu").FullName;
+        try
+        {
+            Guests(folder, runs, []);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
 
-    /// <summary>Geometric means: our time by the host's, and QEMU's by ours.</summary>
-    private static (double Native, double Qemu) Programs(string folder)
+    private static double Mean(IEnumerable<double> ratios) => Math.Exp(ratios.Average(Math.Log));
+
+    /// <summary>What runs in guests, with a table and a chart.</summary>
+    /// <param name="without">QEMU's time in user mode by ours, of some of the programs</param>
+    private static List<InGuest.Row> Guests(string folder, int runs, Dictionary<string, double> without)
+    {
+        var rows = InGuest.Run(folder, s_qemu, runs, Math.Min(runs, InterpreterRuns));
+        Console.WriteLine($"the same guest on both, medians of {runs}; QEMU user mode: no guest, no MMU, times of the table above");
+        Console.WriteLine($"{"",-10} {"native",12} {"translated",22} {"interpreted",22} {"QEMU microvm / ours",24} {"QEMU user / ours",18}");
+        foreach (var row in rows)
+        {
+            string unit = row.IsLoop ? "us" : "ms";
+            double scale = row.IsLoop ? 1 : 1e-3;
+            string user = without.TryGetValue(row.Name, out double ratio) ? $"{ratio:f2}" : "";
+            Console.WriteLine($"{row.Name,-10} {row.Host * scale,9:f1} {unit} {row.Translated * scale,9:f1} {unit} "
+                + $"({row.Translated / row.Host,5:f2} x) {row.Interpreted * scale,9:f1} {unit} ({row.Interpreted / row.Host,5:f1} x) "
+                + $"{row.Qemu * scale,13:f1} {unit} {row.Faster,7:f2} {user,18}");
+        }
+        string path = Path.Combine(Repository.Root, "out", "bench", "cpu.svg");
+        Chart.Draw(path, runs, rows, without);
+        Console.WriteLine($"drawn in {Path.GetRelativePath(Repository.Root, path)}");
+        return rows;
+    }
+
+    /// <summary>
+    /// Programs without a kernel and an MMU, system calls going to the host: the harder peer, QEMU's user mode. Its
+    /// time by ours.
+    /// </summary>
+    private static Dictionary<string, double> Programs(string folder)
     {
         string little = Path.Combine(folder, "little"), much = Path.Combine(folder, "much");
         WriteText(little, 8 << 20);
         WriteText(much, 48 << 20);
-        List<double> native = [], qemu = [];
+        Dictionary<string, double> qemu = [];
         foreach (string[] words in new string[][]
         {
             ["md5sum", much], ["sha256sum", much], ["gzip", "-c", little], ["sort", little],
@@ -61,16 +105,15 @@ internal static class BesideQemu
             double theirs = Host.Seconds(out _, [UserQemu, Busybox, .. words]);
             if (said != right)
                 throw new InvalidOperationException($"{words[0]} says something else on the emulated processor");
-            native.Add(ours / host);
-            qemu.Add(theirs / ours);
+            qemu.Add(words[0], theirs / ours);
             Console.WriteLine($"{words[0],-9} native {host,5:f2} s, translated {ours,5:f2} s ({ours / host,5:f2} x), "
-                + $"QEMU {theirs,5:f2} s ({theirs / ours:f2} x ours)");
+                + $"QEMU user mode {theirs,5:f2} s ({theirs / ours:f2} x ours)");
         }
-        return (Mean(native), Mean(qemu));
+        return qemu;
     }
 
     // Lines of words and numbers, the same in each run.
-    private static void WriteText(string path, int bytes)
+    internal static void WriteText(string path, int bytes)
     {
         var random = new Random(1);
         var text = new StringBuilder();

@@ -38,6 +38,11 @@ internal static unsafe class Program
             return Conformance.Run(arguments.Length > 1 ? long.Parse(arguments[1]) : 1_000_000,
                 arguments.Length > 2 ? int.Parse(arguments[2]) : Random.Shared.Next());
         }
+        if (arguments.Length >= 1 && arguments[0] == "guest")
+        {
+            BesideQemu.RunGuests(arguments.Length > 1 ? int.Parse(arguments[1]) : 1);
+            return 0;
+        }
         Loops("");
         Transitions(false);
         Transitions(true);
