@@ -17,6 +17,7 @@ internal static unsafe class Kernel
         if (!start.IsValid)
             Panic.Stop("no PVH start info"u8);
         CommandLine.Keep(start.CommandLine);
+        UsedFeatures.Start(CommandLine.Text);
         ulong end = start.MemoryEnd;
         if (end < 16 << 20)
             Panic.Stop("less than 16 MiB of memory"u8);

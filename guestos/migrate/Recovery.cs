@@ -25,6 +25,7 @@ internal static unsafe class Recovery
         // Page tables arrive clean (WriteProtection.CopyClean). From here on the kernel's own are in force.
         ArrivedMachine.Resume();
         Checkpoint.Arrive();
+        UsedFeatures.Settle();
         var arrival = (ArrivalBlock*)DirectMap.At(block);
         Clock.Resume(CheckpointFork.ForkMonotonic, sinceFork: arrival->SinceSnapshot, counter: arrival->Counter,
             counterKilohertz: arrival->CounterKilohertz, timerKilohertz: arrival->TimerKilohertz,

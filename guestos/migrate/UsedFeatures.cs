@@ -1,13 +1,18 @@
+using System;
 using Board;
 using Wire;
 
 namespace Guestos;
 
 /// <summary>
-/// What the guest's programs rely on of the processor beyond x86-64-v2, which its copy must have, too: what CPUID has
-/// told them of, on this machine and on those before, and what they execute without having asked. The kernel itself
-/// needs none of it.
+/// What the guest's programs rely on of the processor beyond x86-64-v2, which its copy must have, too: what they
+/// execute, on this machine and on those before, and what CPUID has told them of. The kernel itself needs none of it.
 /// </summary>
+/// <remarks>
+/// Every C library asks CPUID, and a program keeps the answer for as long as it runs: a guest whose programs are told
+/// of everything can go to its like only. So they are told of x86-64-v2 and what is in use already, unless the command
+/// line says <c>evilman.cpu=host</c>.
+/// </remarks>
 internal static unsafe class UsedFeatures
 {
     private const uint HypervisorLeaf = 0x40000000;
@@ -19,8 +24,31 @@ internal static unsafe class UsedFeatures
     private const uint UsedLeaf = 0x40000011;
     private const uint TellUsedOnly = 0x40000011;
 
-    // Ordinary memory: it travels.
+    // Ordinary memory: both travel.
     private static MachineFeatures s_used;
+    private static bool s_tellsAll;
+
+    /// <summary>At the kernel's start, before there is a program.</summary>
+    public static void Start(ReadOnlySpan<byte> commandLine)
+    {
+        ReadOnlySpan<byte> word = "evilman.cpu=host"u8;
+        s_tellsAll = false;
+        for (int at = 0; at + word.Length <= commandLine.Length; at++)
+        {
+            bool begins = at == 0 || commandLine[at - 1] == ' ';
+            bool ends = at + word.Length == commandLine.Length || commandLine[at + word.Length] == ' ';
+            if (begins && ends && commandLine.Slice(at).StartsWith(word))
+                s_tellsAll = true;
+        }
+        Settle();
+    }
+
+    /// <summary>Has CPUID tell programs of what they are to know on this machine: at the start and on arrival.</summary>
+    public static void Settle()
+    {
+        if (IsTold)
+            Processor.WriteMsr(TellUsedOnly, s_tellsAll ? 0UL : 1);
+    }
 
     /// <summary>
     /// What is used. From here to <see cref="End"/> programs are told of nothing else, so that it stays that, unless
@@ -33,11 +61,7 @@ internal static unsafe class UsedFeatures
         return Find();
     }
 
-    public static void End()
-    {
-        if (IsTold)
-            Processor.WriteMsr(TellUsedOnly, 0);
-    }
+    public static void End() => Settle();
 
     /// <summary>What has been used up to now; where the machine does not tell, what it announces.</summary>
     public static MachineFeatures Find()

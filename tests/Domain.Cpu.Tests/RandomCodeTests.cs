@@ -22,6 +22,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         double.TryParse(Environment.GetEnvironmentVariable("RANDOM_MINUTES"), out double minutes) ? 60 * minutes : 4;
 
     /// <summary>Address space on both sides of RAM that nobody may touch: more than any 32-bit offset.</summary>
+    private const int MinCases = 100;
+
     private const ulong Guard = 6UL << 30;
 
     private const ulong CodeFirst = 0x100000, CodeBytes = 0x4000, HandlerAt = 0x20000, HandlerWithErrorAt = 0x20100;
@@ -200,7 +202,8 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         watcher.Start();
         int cases = 0;
         var ends = new int[3];
-        while (clock.ElapsedMilliseconds < s_seconds * 1000)
+        // However busy the host is, some are run.
+        while (clock.ElapsedMilliseconds < s_seconds * 1000 || cases < MinCases)
         {
             new ReadOnlySpan<byte>(pristine).CopyTo(new Span<byte>(machine.Memory.Base + 0x10000, pristine.Length));
             machine.Place(HandlerAt, a =>
@@ -228,6 +231,5 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         Volatile.Write(ref done, true);
         watcher.Join();
         output.WriteLine($"{cases} cases, {machine.Cpu.InstructionsRetired} instructions; halted, attention, shutdown: {string.Join(", ", ends)}");
-        Assert.InRange(cases, 100, int.MaxValue);
     }
 }

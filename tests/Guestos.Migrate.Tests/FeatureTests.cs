@@ -52,7 +52,14 @@ public sealed class FeatureTests
         using var source = new Source(1);
         OnDomain();
         Assert.Equal(MachineFeatures.None, AskedOnce(source));
-        Assert.Equal([(UsedLeaf, 1ul), (UsedLeaf, 0ul)], Processor.Written);
+        // Programs are told of nothing but what is in use, unless the command line says otherwise.
+        foreach ((string words, ulong told) in new[] { ("", 1ul), ("evilman.cpu=host", 0ul), ("a evilman.cpu=host b", 0ul), ("evilman.cpu=hosts", 1ul), ("xevilman.cpu=host", 1ul) })
+        {
+            OnDomain();
+            UsedFeatures.Start(System.Text.Encoding.ASCII.GetBytes(words));
+            Assert.Equal(MachineFeatures.None, AskedOnce(source));
+            Assert.Equal([(UsedLeaf, told), (UsedLeaf, 1ul), (UsedLeaf, told)], Processor.Written);
+        }
 
         OnDomain(first: Movbe, seventh: Bmi1);
         Assert.Equal(MachineFeatures.Movbe | MachineFeatures.Bmi1, AskedOnce(source));
