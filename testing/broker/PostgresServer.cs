@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Net;
@@ -125,6 +127,41 @@ internal sealed class PostgresServer
         command.ExecuteNonQuery();
     }
 
+    /// <summary>What the server and all that it has forked have used of processors.</summary>
+    internal static TimeSpan Used
+    {
+        get
+        {
+            int shell = s_server.Value.process.Id;
+            HashSet<int> ours = [shell];
+            long ticks = 0;
+            // A child's number is above its parent's but where numbers have begun anew; the server's children are few.
+            foreach (int id in Directory.GetDirectories("/proc").Select(Path.GetFileName)
+                .Where(name => name!.All(char.IsAsciiDigit)).Select(int.Parse!).Order())
+            {
+                string[] fields;
+                try
+                {
+                    // proc_pid_stat(5), from field 3 on.
+                    string stat = System.IO.File.ReadAllText($"/proc/{id}/stat");
+                    fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+                }
+                catch (IOException)
+                {
+                    continue; // it has ended
+                }
+                const int Parent = 1, User = 11, ReapedSystem = 14;
+                if (!ours.Contains(int.Parse(fields[Parent], CultureInfo.InvariantCulture)))
+                    continue;
+                ours.Add(id);
+                for (int i = User; i <= ReapedSystem; i++)
+                    ticks += long.Parse(fields[i], CultureInfo.InvariantCulture);
+            }
+            const int TicksPerSecond = 100;
+            return TimeSpan.FromSeconds((double)ticks / TicksPerSecond);
+        }
+    }
+
     private void End()
     {
         process.StandardInput.Close();
@@ -156,6 +193,9 @@ internal sealed class Scratch : IDisposable
     internal string Where { get; }
 
     internal Database Database { get; }
+
+    /// <summary>What a server of its own has used of processors: nothing where it is a file.</summary>
+    internal TimeSpan Used => kind == "sqlite" ? TimeSpan.Zero : PostgresServer.Used;
 
     internal string File(string name) => Path.Combine(folder, name);
 

@@ -5,6 +5,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Testing;
+using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Tokenbroker.Storage;
 using Tokenbroker.Tokens;
@@ -141,6 +142,44 @@ public sealed class StorageTests
             await after;
         }
         Assert.Equal(Shop.Deposit + 18, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Purchases_of_one_transaction_follow_from_one_another(string kind)
+    {
+        using Shop shop = new(kind);
+        long other = shop.AddCustomer("bob", 1000);
+        NewMachine wanted = new(Shop.Loader, "small", 5);
+        int runs = 0;
+        Task<object>[] bought;
+        using (SemaphoreSlim isQueued = new(0))
+        await using (Writer writer = new(shop.Database))
+        {
+            Task<object> first = writer.Do(_ =>
+            {
+                isQueued.Wait();
+                return "done";
+            });
+            bought = [.. Enumerable.Range(0, 11).Select(number => writer.Do(session =>
+            {
+                runs++;
+                return shop.Broker.Buy(session, number % 3 == 0 ? other : shop.Customer, wanted, NewChain.Create(50));
+            }, remembers: true))];
+            isQueued.Release();
+            await first;
+            await Task.WhenAll(bought.Select(purchase => purchase.ContinueWith(_ => { }, TaskScheduler.Default)));
+        }
+        // Bob can pay two machines, and eight is what both nodes have room for.
+        Assert.Equal([(6, "funds"), (9, "funds"), (10, "no-room")], bought.Select((purchase, number) =>
+            (number, (purchase.Exception?.InnerException as Problem)?.Kind)).Where(refused => refused.Kind is not null));
+        MachineView[] machines = [.. bought.Where(purchase => purchase.IsCompletedSuccessfully)
+            .Select(purchase => ((Purchase)purchase.Result).Machine)];
+        Assert.Equal(["n1", "n2", "n1", "n2", "n1", "n2", "n1", "n2"], machines.Select(machine => machine.Node));
+        Assert.Equal(16, machines.SelectMany(machine => machine.Guests.Append(machine.BootAddress)).Distinct().Count());
+        Assert.Equal((Shop.Deposit - 3000, 0), (shop.Balance(shop.Customer), shop.Balance(other)));
+        // The database has refused nothing: then all of them would have been done again, and not the refused ones alone.
+        Assert.Equal(8 + 2 * 3, runs);
         shop.Verified();
     }
 

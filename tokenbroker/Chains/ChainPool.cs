@@ -31,28 +31,38 @@ internal sealed class ChainPool
     /// <summary>How many were created.</summary>
     internal int Made => Volatile.Read(ref made);
 
-    /// <summary>Does something with a new chain, which is kept for others when that is refused.</summary>
+    /// <summary>
+    /// Does something with a new chain, which is kept for others when that is refused. What this returns may be run
+    /// again, by one thread at a time, when nothing of what it did is left.
+    /// </summary>
     /// <param name="work">What throws a <see cref="Problem"/> has sold nothing of the chain, nor shown its end.</param>
     internal Func<TFrom, TTo> With<TFrom, TTo>(int length, Func<TFrom, NewChain, TTo> work)
     {
         ConcurrentBag<NewChain> kept = this.kept.GetOrAdd(length, static _ => []);
-        if (!kept.TryTake(out NewChain? chain))
-        {
-            chain = NewChain.Create(length);
-            Interlocked.Increment(ref made);
-        }
+        NewChain? own = Take(kept, length);
         return from =>
         {
+            NewChain chain = own ?? Take(kept, length);
+            own = chain;
             try
             {
                 return work(from, chain);
             }
             catch (Problem)
             {
+                own = null;
                 if (kept.Count < MaxKept)
                     kept.Add(chain);
                 throw;
             }
         };
+    }
+
+    private NewChain Take(ConcurrentBag<NewChain> kept, int length)
+    {
+        if (kept.TryTake(out NewChain? chain))
+            return chain;
+        Interlocked.Increment(ref made);
+        return NewChain.Create(length);
     }
 }

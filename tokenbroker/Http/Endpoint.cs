@@ -93,4 +93,8 @@ internal sealed record Asking(
 internal sealed record Writing(
     string Method, string Route, string Scope, string Summary, JsonTypeInfo? Takes, JsonTypeInfo Gives,
     Func<Call, Session, Func<Func<Session, object>>> Prepare)
-    : Endpoint(Method, Route, Scope, Summary, Takes, Gives, Method == "POST" ? 201 : 200);
+    : Endpoint(Method, Route, Scope, Summary, Takes, Gives, Method == "POST" ? 201 : 200)
+{
+    /// <summary>It writes down what it changes of <see cref="Market.SalesMemory"/>.</summary>
+    internal bool Remembers { get; init; }
+}

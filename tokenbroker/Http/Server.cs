@@ -195,17 +195,19 @@ internal sealed class Server : IAsyncDisposable
         Func<Session, object> work = prepared!();
         using Activity? write = Tracing.Source.StartActivity("write");
         ActivityContext parent = write?.Context ?? default;
-        return (Answer)await writer.Do(session =>
+        return (Answer)await writer.Do(DoIt,
+            session => Idempotency.Find(session, broker, actor, key, fingerprint) ?? DoIt(session), endpoint.Remembers);
+
+        // An answer that was kept since it was looked for above is found here by the database, which takes no second one.
+        Answer DoIt(Session session)
         {
             // On the writer's thread, which has no span of its own: what was before it was waiting.
             using Activity? transaction = write is null ? null
                 : Tracing.Source.StartActivity("transaction", ActivityKind.Internal, parent);
-            if (Idempotency.Find(session, broker, actor, key, fingerprint) is { } answered)
-                return answered;
             Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
             Idempotency.Keep(session, broker, actor, key, fingerprint, answer);
             return answer;
-        });
+        }
     }
 
     private Actor Authenticate(HttpContext context, string scope)

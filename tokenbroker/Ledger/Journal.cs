@@ -59,14 +59,15 @@ internal sealed class Journal(byte[] key)
     {
         (Head head, long debitBalance, long creditBalance) = session.One(s_next, row => Tuple.Create(
             ReadHead(row, 0), row.GetInt64(2), row.GetInt64(3)), debit, credit)!;
-        return Post(session, head, at, kind, reference, new Purse(debit, debitBalance), new Purse(credit, creditBalance),
-            amount);
+        return Post(session, ref head, at, kind, reference, new Purse(debit, debitBalance),
+            new Purse(credit, creditBalance), amount);
     }
 
     /// <summary>
     /// The same for who knows the journal's end and both balances already; the database refuses any others.
     /// </summary>
-    internal Entry Post(Session session, Head head, long at, string kind, string reference, Purse debit, Purse credit,
+    /// <param name="head">Becomes the journal's end after this entry.</param>
+    internal Entry Post(Session session, ref Head head, long at, string kind, string reference, Purse debit, Purse credit,
         long amount)
     {
         Entry entry = new(head.Next, at, kind, reference, debit.Account, credit.Account, amount,
@@ -77,6 +78,7 @@ internal sealed class Journal(byte[] key)
             + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             entry.Id, entry.At, entry.Kind, entry.Reference, entry.Debit, entry.Credit, entry.Amount,
                 entry.DebitBalance, entry.CreditBalance, hash);
+        head = new Head(entry.Id + 1, hash);
         return entry;
     }
 

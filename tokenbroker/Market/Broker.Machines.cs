@@ -16,6 +16,9 @@ internal sealed partial class Broker
 
     private const int MaxSearch = 64;
 
+    // Of the addresses behind those that are looked at, so that many purchases ask for them once.
+    private const int AskedAhead = 256;
+
     /// <summary>
     /// The plan of a purchase that is asked for; outside of the transaction, for <see cref="NewChain"/>.
     /// </summary>
@@ -30,7 +33,7 @@ internal sealed partial class Broker
         }
         if (wanted.Plan is null || wanted.Tokens is null)
             throw Problem.Invalid("a purchase names a quote, or a plan and tokens");
-        return PlanNamed(session, wanted.Plan);
+        return session.Memory<SalesMemory>().Plan(session, wanted.Plan);
     }
 
     internal Purchase Buy(Session session, long customer, NewMachine wanted, NewChain chain)
@@ -50,11 +53,12 @@ internal sealed partial class Broker
         if (wanted.Node is not null)
             NodeNamed(session, wanted.Node);
 
-        foreach (Node node in NodesFor(session, plan.MemoryMib, tokens, wanted.Node ?? ""))
+        foreach (NodeLoad load in NodesFor(session, plan.MemoryMib, tokens, wanted.Node ?? ""))
         {
-            if (Find(session, node, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
+            if (Find(session, load, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
                 continue;
-            (long id, long account) = (books.Machine, books.Account);
+            Node node = load.Node;
+            (long id, long account, long chainId, Head head) = books.Numbers;
             Journal.OpenAccount(session, account, $"machine:{id}");
             byte[] key = KeyOf(node);
             long idle = IdleRate(node.Prices, plan.MemoryMib), expires = now + plan.BootSeconds;
@@ -68,15 +72,21 @@ internal sealed partial class Broker
             Claim(session, boot, id, node.Id, customer, isBoot: true);
             foreach (uint guest in guests)
                 Claim(session, guest, id, node.Id, customer, isBoot: false);
+            load.UsedMemory += plan.MemoryMib;
+            load.UsedMachines++;
+            load.BootNext = Next(boot, node.BootFirst, node.BootLast);
+            if (guests.Count > 0)
+                load.GuestNext = Next(guests[^1], node.GuestFirst, node.GuestLast);
             session.Send(
                 "UPDATE node SET used_memory = used_memory + $2, used_machines = used_machines + 1, boot_next = $3, "
                 + "guest_next = $4 WHERE id = $1",
-                node.Id, plan.MemoryMib, (long)Next(boot, node.BootFirst, node.BootLast),
-                    (long)(guests.Count > 0 ? Next(guests[^1], node.GuestFirst, node.GuestLast) : node.GuestNext));
-            Entry entry = Journal.Post(session, books.Head, now, "purchase", $"machine {id}", books.Payer,
+                node.Id, plan.MemoryMib, (long)load.BootNext, (long)load.GuestNext);
+            Entry entry = Journal.Post(session, ref head, now, "purchase", $"machine {id}", books.Payer,
                 new Purse(account, 0), amount);
-            AddChain(session, books.Chain, id, chain);
-            Sell(session, books.Chain, 0, tokens, entry.Id);
+            AddChain(session, chainId, id, chain);
+            Sell(session, chainId, 0, tokens, entry.Id);
+            Keep(session, customer, new Books(books.Payer with { Balance = entry.DebitBalance },
+                new Numbers(id + 1, account + 1, chainId + 1, head)));
 
             byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
             Wire.Sha1.Hash(secret, refundHash);
@@ -110,7 +120,7 @@ internal sealed partial class Broker
     }
 
     /// <summary>What a sale goes on from: who pays, the next numbers, and the journal's end.</summary>
-    private sealed record Books(Purse Payer, long Machine, long Account, long Chain, Head Head);
+    private sealed record Books(Purse Payer, Numbers Numbers);
 
     private static readonly string s_books = $"""
         SELECT a.id, {Schema.BalanceOf("a.id")}, COALESCE((SELECT MAX(id) FROM machine), 0) + 1,
@@ -121,20 +131,31 @@ internal sealed partial class Broker
     /// <summary>The books for a customer who can pay so much.</summary>
     private static Books BooksOf(Session session, long customer, long amount)
     {
-        Books books = session.One(s_books, row => new Books(new Purse(row.GetInt64(0), row.GetInt64(1)), row.GetInt64(2),
-            row.GetInt64(3), row.GetInt64(4), Journal.ReadHead(row, 5)), customer)
+        SalesMemory known = session.Memory<SalesMemory>();
+        Books books = known.Numbers is { } numbers && known.Payers.TryGetValue(customer, out Purse payer)
+            ? new Books(payer, numbers)
+            : session.One(s_books, row => new Books(new Purse(row.GetInt64(0), row.GetInt64(1)), new Numbers(
+                row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), Journal.ReadHead(row, 5))), customer)
             ?? throw Problem.NotFound($"there is no customer {customer}");
         return books.Payer.Balance >= amount ? books : throw new Problem(402, "funds",
             $"this costs {amount} units and the balance is {books.Payer.Balance}: ask the operator for a deposit");
+    }
+
+    private static void Keep(Session session, long customer, Books books)
+    {
+        SalesMemory known = session.Memory<SalesMemory>();
+        known.Numbers = books.Numbers;
+        known.Payers[customer] = books.Payer;
     }
 
     // Addresses
 
     /// <summary>A boot address and guest addresses on a node; 0 when it has none left.</summary>
     /// <param name="kept">Addresses of the customer's guests on other nodes, or of this node's range.</param>
-    private static (uint Boot, List<uint> Guests) Find(Session session, Node node, long customer, int count,
+    private static (uint Boot, List<uint> Guests) Find(Session session, NodeLoad load, long customer, int count,
         List<uint> kept)
     {
+        Node node = load.Node;
         foreach (uint guest in kept)
         {
             long others =
@@ -147,13 +168,14 @@ internal sealed partial class Broker
                 || !Address.IsHost(guest, node.Prefix))
                 return default;
         }
-        HashSet<long> taken = [.. Taken(session, node.BootNext, Window(node.BootNext, node.BootLast), node.GuestNext,
-            Window(node.GuestNext, node.GuestLast)), .. kept];
-        uint boot = TakeFree(session, node.BootFirst, node.BootLast, node.BootNext, taken);
+        AddressMemory addresses = session.Memory<SalesMemory>().Addresses;
+        addresses.Ask(session, load.BootNext, Window(load.BootNext, node.BootLast), load.GuestNext,
+            Window(load.GuestNext, node.GuestLast));
+        uint boot = FindFree(session, node.BootFirst, node.BootLast, load.BootNext, addresses, kept);
         List<uint> guests = [.. kept];
         while (boot != 0 && guests.Count < count)
         {
-            uint guest = TakeFree(session, node.GuestFirst, node.GuestLast, node.GuestNext, taken);
+            uint guest = FindFree(session, node.GuestFirst, node.GuestLast, load.GuestNext, addresses, guests);
             if (guest == 0)
                 return default;
             guests.Add(guest);
@@ -162,30 +184,31 @@ internal sealed partial class Broker
     }
 
     /// <summary>The last address of those that are looked at before a whole range is.</summary>
-    private static long Window(uint from, long last) => Math.Min(last, from + (long)MaxSearch);
+    private static long LastLookedAt(uint from, long last) => Math.Min(last, from + (long)MaxSearch);
 
-    /// <summary>The addresses that somebody has, in two ranges.</summary>
-    private static List<long> Taken(Session session, long first, long last, long otherFirst, long otherLast) =>
-        session.All(
-            "SELECT address FROM claim WHERE address BETWEEN $1 AND $2 OR address BETWEEN $3 AND $4",
-            row => row.GetInt64(0), first, last, otherFirst, otherLast);
+    /// <summary>The last one of those that are asked for together, from the next one on.</summary>
+    private static long Window(uint from, long last) => Math.Min(last, from + (long)MaxSearch + AskedAhead);
 
     /// <summary>
     /// The first address from <paramref name="next"/> on that nobody has, otherwise the first of the whole range; 0 when
     /// there is none.
     /// </summary>
-    /// <param name="taken">Those of the window from there on that somebody has; the one that is found is added.</param>
-    private static uint TakeFree(Session session, uint first, long last, uint next, HashSet<long> taken)
+    /// <param name="wanted">What is no other's, and yet not free.</param>
+    private static uint FindFree(Session session, uint first, long last, uint next, AddressMemory addresses,
+        List<uint> wanted)
     {
-        for (long address = next; address <= Window(next, last); address++)
+        bool isFree(long address) => !addresses.IsTaken(address) && !wanted.Contains((uint)address);
+        long end = LastLookedAt(next, last);
+        addresses.Ask(session, next, end, 1, 0);
+        for (long address = next; address <= end; address++)
         {
-            if (taken.Add(address))
+            if (isFree(address))
                 return (uint)address;
         }
-        taken.UnionWith(Taken(session, first, last, 1, 0));
+        addresses.Ask(session, first, last, 1, 0);
         for (long address = first; address <= last; address++)
         {
-            if (taken.Add(address))
+            if (isFree(address))
                 return (uint)address;
         }
         return 0;
@@ -193,9 +216,12 @@ internal sealed partial class Broker
 
     private static uint Next(uint address, uint first, long last) => address == last ? first : address + 1;
 
-    private static void Claim(Session session, uint address, long machine, long node, long customer, bool isBoot) =>
+    private static void Claim(Session session, uint address, long machine, long node, long customer, bool isBoot)
+    {
+        session.Memory<SalesMemory>().Addresses.Take(address);
         session.Send("INSERT INTO claim (address, machine, node, customer, is_boot) VALUES ($1, $2, $3, $4, $5)",
             (long)address, machine, node, customer, isBoot);
+    }
 
     // Chains
 
@@ -247,7 +273,9 @@ internal sealed partial class Broker
         if (row[3] <= now)
             throw Problem.Conflict("closed", $"the machine {machine} has lapsed: buy another");
         Node node = session.One(NodeColumns + " WHERE n.id = $1", ReadNode, row[2])!;
-        Entry entry = Journal.Post(session, books.Head, now, "resupply", $"machine {machine}", books.Payer,
+        Numbers numbers = books.Numbers;
+        Head head = numbers.Head;
+        Entry entry = Journal.Post(session, ref head, now, "resupply", $"machine {machine}", books.Payer,
             new Purse(row[0], row[4]), amount);
         session.Send("UPDATE machine SET lapses = lapses + $2 WHERE id = $1", machine, amount / row[1] + 1);
         byte[] name = Convert.FromHexString(view.Name);
@@ -265,11 +293,13 @@ internal sealed partial class Broker
             long at = Math.Min(ofNew, node.Hashes);
             byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
                 further.Pebbles.Paying(at), (uint)at, KeyOf(node));
-            AddChain(session, books.Chain, machine, further);
-            Sell(session, books.Chain, 0, ofNew, entry.Id);
+            AddChain(session, numbers.Chain, machine, further);
+            Sell(session, numbers.Chain, 0, ofNew, entry.Id);
+            numbers = numbers with { Chain = numbers.Chain + 1 };
             pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
             AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
         }
+        Keep(session, customer, new Books(books.Payer with { Balance = entry.DebitBalance }, numbers with { Head = head }));
         return new Resupply(machine, tokens, amount, entry.DebitBalance, row[3] + amount / row[1] + 1, pings);
     }
 

@@ -7,14 +7,14 @@ namespace Tokenbroker.Market;
 internal sealed partial class Broker
 {
     /// <summary>A node as a purchase needs it.</summary>
-    private sealed record Node(
+    internal sealed record Node(
         long Id, string Name, uint Address, int Prefix, uint Gateway, uint BootFirst, uint BootLast, uint GuestFirst,
-            long GuestLast, uint BootNext, uint GuestNext,
-        Prices Prices, long Hashes, long KeyNumber, byte[] SealedKey);
+        long GuestLast, Prices Prices, long Hashes, long KeyNumber, byte[] SealedKey);
 
     private const string NodeColumns = """
-        SELECT n.id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last, boot_next,
-            guest_next, price_cpu, price_memory, price_network, price_existence, hashes, k.number, k.sealed
+        SELECT n.id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last,
+            price_cpu, price_memory, price_network, price_existence, hashes, k.number, k.sealed,
+            memory, machines, used_memory, used_machines, boot_next, guest_next
             FROM node n JOIN node_key k ON k.node = n.id
                 AND k.number = (SELECT MAX(number) FROM node_key WHERE node = n.id)
         """;
@@ -22,9 +22,15 @@ internal sealed partial class Broker
     private static Node ReadNode(Row row) => new(
         row.GetInt64(0), row.GetString(1), (uint)row.GetInt64(2), (int)row.GetInt64(3), (uint)row.GetInt64(4),
             (uint)row.GetInt64(5), (uint)row.GetInt64(6),
-        (uint)row.GetInt64(7), row.GetInt64(8), (uint)row.GetInt64(9), (uint)row.GetInt64(10),
-        new Prices(row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14)), row.GetInt64(15),
-        row.GetInt64(16), row.Bytes(17));
+        (uint)row.GetInt64(7), row.GetInt64(8),
+        new Prices(row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.GetInt64(12)), row.GetInt64(13),
+        row.GetInt64(14), row.Bytes(15));
+
+    private static NodeLoad ReadLoad(Row row) => new(ReadNode(row), row.GetInt64(16), row.GetInt64(17),
+        row.GetInt64(18), row.GetInt64(19), (uint)row.GetInt64(20), (uint)row.GetInt64(21));
+
+    // Of those that are looked at for a purchase.
+    private const int MaxChoice = 8;
 
     /// <summary>The newest key of a node, with which its tokens are signed.</summary>
     private byte[] KeyOf(Node node) => nodeKeys.Open(node.SealedKey, KeyPlace(node.Id, node.KeyNumber));
@@ -40,11 +46,15 @@ internal sealed partial class Broker
     /// packet, and its node verifies all its tokens at once: where that is too many for each node with room, this says
     /// how many it may be.
     /// </summary>
-    private static List<Node> NodesFor(Session session, long memory, int tokens, string name)
+    private static List<NodeLoad> NodesFor(Session session, long memory, int tokens, string name)
     {
-        List<Node> nodes = session.All(
-            NodeColumns + HasRoom + " AND hashes >= $3 ORDER BY used_memory * 1000 / memory, n.id LIMIT 8",
-            ReadNode, memory, name, tokens);
+        SalesMemory known = session.Memory<SalesMemory>();
+        if (known.Nodes(memory, tokens, name) is { } before)
+            return before;
+        List<NodeLoad> nodes = session.All(
+            NodeColumns + HasRoom + $" AND hashes >= $3 ORDER BY used_memory * 1000 / memory, n.id LIMIT {MaxChoice}",
+            ReadLoad, memory, name, tokens);
+        nodes = known.Keep(memory, tokens, name, nodes, isAll: nodes.Count < MaxChoice);
         if (nodes.Count == 0)
             DemandGiven(session, memory, name);
         long most = nodes.Count > 0 ? 0

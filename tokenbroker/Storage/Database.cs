@@ -35,7 +35,8 @@ internal abstract class Database : IDisposable
     internal abstract bool Exists();
 
     /// <summary>A new connection. The database of SQLite is made when it is not there.</summary>
-    internal abstract Session Open();
+    /// <param name="remembers"><see cref="Session.Remembers"/>.</param>
+    internal abstract Session Open(bool remembers = false);
 
     /// <summary>Begins a transaction after those of all others that write.</summary>
     internal abstract void BeginWrite(Session session);

@@ -51,11 +51,11 @@ internal sealed class Postgres : Database
             + "AND table_name = $1", name) == 1;
     }
 
-    internal override Session Open()
+    internal override Session Open(bool remembers = false)
     {
         try
         {
-            return new PostgresSession(source.OpenConnection());
+            return new PostgresSession(source.OpenConnection()) { Remembers = remembers };
         }
         catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException)
         {
@@ -68,7 +68,8 @@ internal sealed class Postgres : Database
         // Each statement sees what was committed before it, the lock's holder before this one included; so nothing is
         // ever to be tried again for a failure of serialization, whatever the server's default is.
         session.Send("BEGIN ISOLATION LEVEL READ COMMITTED");
-        session.Number("SELECT 1 FROM pg_advisory_xact_lock($1)", WriterLock);
+        // In one round trip with what is asked first, which sees what was committed before the lock was had.
+        session.Send("SELECT 1 FROM pg_advisory_xact_lock($1)", WriterLock);
     }
 
     internal override void Backup(string file) =>

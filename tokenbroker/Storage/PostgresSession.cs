@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Data.Common;
+using System.Linq;
 using Npgsql;
 
 namespace Tokenbroker.Storage;
@@ -17,7 +18,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     // The last round trip, whose rows may still be read.
     private NpgsqlBatch? trip;
 
-    internal override void Send(string statement, params ReadOnlySpan<object?> values) =>
+    protected override void Enqueue(string statement, ReadOnlySpan<object?> values) =>
         sent.Add(Command(statement, values));
 
     internal override void Flush()
@@ -26,12 +27,20 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
             TakeSent().ExecuteNonQuery();
     }
 
-    internal override int Run(string statement, params ReadOnlySpan<object?> values)
+    protected override int Execute(string statement, ReadOnlySpan<object?> values)
     {
         NpgsqlBatchCommand command = Command(statement, values);
         sent.Add(command);
         Flush();
         return command.RecordsAffected;
+    }
+
+    internal override void Undo()
+    {
+        sent.Clear();
+        trip?.Dispose();
+        trip = null;
+        base.Undo();
     }
 
     internal override void Script(string statements)
@@ -43,8 +52,21 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     protected override Row Ask(string statement, ReadOnlySpan<object?> values)
     {
+        // What yields rows that nobody waits for comes first, in the order in which it was sent.
+        int unwanted = sent.Count(command => command.CommandText.StartsWith("SELECT", StringComparison.Ordinal));
         sent.Add(Command(statement, values));
-        return new Answer(TakeSent().ExecuteReader());
+        NpgsqlDataReader reader = TakeSent().ExecuteReader();
+        try
+        {
+            for (; unwanted > 0; unwanted--)
+                reader.NextResult();
+        }
+        catch (DbException)
+        {
+            reader.Dispose();
+            throw;
+        }
+        return new Answer(reader);
     }
 
     private NpgsqlBatch TakeSent()
@@ -61,16 +83,19 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     {
         NpgsqlBatchCommand command = new(statement);
         foreach (object? value in values)
-            command.Parameters.Add(new NpgsqlParameter { Value = Stored(value) });
+            command.Parameters.Add(Parameter(value));
         return command;
     }
 
-    private static object Stored(object? value) => value switch
+    private static NpgsqlParameter Parameter(object? value) => value switch
     {
-        null => DBNull.Value,
-        int number => (long)number,
-        bool flag => flag ? 1L : 0L,
-        _ => value,
+        null => new NpgsqlParameter { Value = DBNull.Value },
+        long number => new NpgsqlParameter<long> { TypedValue = number },
+        int number => new NpgsqlParameter<long> { TypedValue = number },
+        bool flag => new NpgsqlParameter<long> { TypedValue = flag ? 1L : 0L },
+        string text => new NpgsqlParameter<string> { TypedValue = text },
+        byte[] bytes => new NpgsqlParameter<byte[]> { TypedValue = bytes },
+        _ => throw new NotSupportedException($"no column holds a {value.GetType()}"),
     };
 
     public override void Dispose()

@@ -11,17 +11,54 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal abstract class Session : IDisposable
 {
+    private object? memory;
+
+    /// <summary>Statements that may have changed something, since the session was opened.</summary>
+    internal long Writes { get; private set; }
+
+    /// <summary>
+    /// Whether what one has found in the transaction is kept for the next (<see cref="Memory"/>), until
+    /// <see cref="Forget"/>; only for who runs all that writes through this session.
+    /// </summary>
+    internal bool Remembers { get; init; }
+
+    /// <summary>What was found in this transaction; a new one where nothing is kept.</summary>
+    internal T Memory<T>() where T : class, new()
+    {
+        if (memory is T known)
+            return known;
+        T made = new();
+        if (Remembers)
+            memory = made;
+        return made;
+    }
+
+    /// <summary>Something was done that nobody has written down in the memory, or undone.</summary>
+    internal void Forget() => memory = null;
+
     /// <summary>
     /// Runs a statement before the next one that yields something, or at <see cref="Flush"/>, in one round trip with it:
     /// what the statement fails with may come only then.
     /// </summary>
-    internal abstract void Send(string statement, params ReadOnlySpan<object?> values);
+    internal void Send(string statement, params ReadOnlySpan<object?> values)
+    {
+        Count(statement);
+        Enqueue(statement, values);
+    }
+
+    protected abstract void Enqueue(string statement, ReadOnlySpan<object?> values);
 
     /// <summary>All that was sent has been run when this returns.</summary>
     internal abstract void Flush();
 
     /// <summary>Runs a statement and says how many rows it has touched.</summary>
-    internal abstract int Run(string statement, params ReadOnlySpan<object?> values);
+    internal int Run(string statement, params ReadOnlySpan<object?> values)
+    {
+        Count(statement);
+        return Execute(statement, values);
+    }
+
+    protected abstract int Execute(string statement, ReadOnlySpan<object?> values);
 
     /// <summary>Statements without values, which are not kept prepared: schema, transactions.</summary>
     internal abstract void Script(string statements);
@@ -29,23 +66,35 @@ internal abstract class Session : IDisposable
     /// <summary>What this statement yields; all that was sent is run before it.</summary>
     protected abstract Row Ask(string statement, ReadOnlySpan<object?> values);
 
+    private Row Answer(string statement, ReadOnlySpan<object?> values)
+    {
+        Count(statement);
+        return Ask(statement, values);
+    }
+
+    private void Count(string statement)
+    {
+        if (!statement.StartsWith("SELECT", StringComparison.Ordinal))
+            Writes++;
+    }
+
     /// <summary>The single value that a statement yields, or 0 when it yields none.</summary>
     internal long Number(string statement, params ReadOnlySpan<object?> values)
     {
-        using Row row = Ask(statement, values);
+        using Row row = Answer(statement, values);
         return row.Next() && !row.IsDBNull(0) ? row.GetInt64(0) : 0;
     }
 
     /// <summary>The first row, or null.</summary>
     internal T? One<T>(string statement, Func<Row, T> read, params ReadOnlySpan<object?> values) where T : class
     {
-        using Row row = Ask(statement, values);
+        using Row row = Answer(statement, values);
         return row.Next() ? read(row) : null;
     }
 
     internal List<T> All<T>(string statement, Func<Row, T> read, params ReadOnlySpan<object?> values)
     {
-        using Row row = Ask(statement, values);
+        using Row row = Answer(statement, values);
         List<T> rows = [];
         while (row.Next())
             rows.Add(read(row));
@@ -55,7 +104,7 @@ internal abstract class Session : IDisposable
     /// <summary>Hands over the rows one by one; meanwhile this session runs nothing else.</summary>
     internal void Each(string statement, Action<Row> read, params ReadOnlySpan<object?> values)
     {
-        using Row row = Ask(statement, values);
+        using Row row = Answer(statement, values);
         while (row.Next())
             read(row);
     }
@@ -69,6 +118,10 @@ internal abstract class Session : IDisposable
         Send("COMMIT");
         Flush();
     }
+
+    /// <summary>Nothing of the transaction was done. It may have failed; what was sent and has not been run never is.</summary>
+    /// <exception cref="DbException">The connection, and what became of the transaction, is unknown.</exception>
+    internal virtual void Undo() => Script("ROLLBACK");
 
     /// <summary>Inside a transaction: all of the work is done when this returns, or nothing of it when it throws.</summary>
     internal T Attempt<T>(Func<Session, T> work)

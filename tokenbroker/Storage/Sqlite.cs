@@ -31,7 +31,7 @@ internal sealed class Sqlite : Database
 
     internal override bool Exists() => File.Exists(file);
 
-    internal override Session Open()
+    internal override Session Open(bool remembers = false)
     {
         bool isNew = !File.Exists(file);
         if (isNew)
@@ -41,7 +41,7 @@ internal sealed class Sqlite : Database
             if (isNew)
                 new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
-            return new SqliteSession(file, s_settings);
+            return new SqliteSession(file, s_settings) { Remembers = remembers };
         }
         catch (Exception failure) when (failure is SqliteFailure or IOException or UnauthorizedAccessException)
         {

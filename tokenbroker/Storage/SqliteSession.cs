@@ -56,14 +56,14 @@ internal sealed class SqliteSession : Session
         }
     }
 
-    internal override void Send(string statement, params ReadOnlySpan<object?> values) => Run(statement, values);
+    protected override void Enqueue(string statement, ReadOnlySpan<object?> values) => Execute(statement, values);
 
     internal override void Flush()
     {
         // Nothing waits.
     }
 
-    internal override int Run(string statement, params ReadOnlySpan<object?> values)
+    protected override int Execute(string statement, ReadOnlySpan<object?> values)
     {
         using Row row = Ask(statement, values);
         while (row.Next())

@@ -7,9 +7,9 @@ using System.Threading.Tasks;
 namespace Tokenbroker.Storage;
 
 /// <summary>
-/// The one thread that writes for all requests. What waits at the same time is committed together, each in a savepoint
-/// of its own, so that
-/// many buyers share one flush of the disk; nobody hears of his result before it is on the disk.
+/// The one thread that writes for all requests. What waits at the same time is committed together, so that many buyers
+/// share one flush of the disk and what the first has read; nobody hears of his result before it is on the disk. Where
+/// one fails that has written, all of them are done again, each in a savepoint of its own.
 /// </summary>
 internal sealed class Writer : IAsyncDisposable
 {
@@ -31,11 +31,15 @@ internal sealed class Writer : IAsyncDisposable
 
     internal int Waiting => queue.Reader.Count;
 
+    /// <param name="work">May be run several times, of which the last one counts.</param>
+    /// <param name="again">Run in its place once it has failed, otherwise <paramref name="work"/> itself: so it need not
+    /// ask for what the database refuses anyway.</param>
+    /// <param name="remembers">It writes down what it changes of what is remembered (<see cref="Session.Memory"/>).</param>
     /// <exception cref="Problem">What <paramref name="work"/> threw, which then has changed nothing; or the database
     /// failed.</exception>
-    internal Task<object> Do(Func<Session, object> work)
+    internal Task<object> Do(Func<Session, object> work, Func<Session, object>? again = null, bool remembers = false)
     {
-        Item item = new(work);
+        Item item = new(work, again ?? work, remembers);
         if (!queue.Writer.TryWrite(item))
             item.Source.SetException(new Problem(503, "busy",
                 "too many writes are waiting: try again in a second, with the same Idempotency-Key"));
@@ -50,12 +54,14 @@ internal sealed class Writer : IAsyncDisposable
             batch.Clear();
             try
             {
-                session ??= database.Open();
-                database.BeginWrite(session);
-                while (batch.Count < MaxBatch && queue.Reader.TryRead(out Item? item))
+                session ??= database.Open(remembers: true);
+                Begin(session);
+                if (!TryTogether(session, batch))
                 {
-                    batch.Add(item);
-                    Try(session, item);
+                    session.Undo();
+                    Begin(session);
+                    foreach (Item item in batch)
+                        DoAlone(session, item);
                 }
                 session.Commit();
             }
@@ -70,16 +76,58 @@ internal sealed class Writer : IAsyncDisposable
         session?.Dispose();
     }
 
-    private static void Try(Session session, Item item)
+    private void Begin(Session session)
+    {
+        session.Forget();
+        database.BeginWrite(session);
+    }
+
+    /// <summary>Takes what waits into the batch.</summary>
+    /// <returns>False: something has failed, and it is not known whose, or what it has written; so the transaction is to
+    /// be undone.</returns>
+    private bool TryTogether(Session session, List<Item> batch)
     {
         try
         {
-            item.Result = session.Attempt(item.Work);
+            while (batch.Count < MaxBatch && queue.Reader.TryRead(out Item? item))
+            {
+                batch.Add(item);
+                long writes = session.Writes;
+                try
+                {
+                    item.Result = item.Work(session);
+                    if (!item.Remembers)
+                        session.Forget();
+                }
+                catch (Problem) when (session.Writes == writes)
+                {
+                    session.Flush(); // what fails of those before is not this one's
+                    DoAlone(session, item);
+                }
+            }
+            session.Flush();
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
+
+    private static void DoAlone(Session session, Item item)
+    {
+        session.Forget();
+        item.Result = null;
+        item.Failure = null;
+        try
+        {
+            item.Result = session.Attempt(item.Again);
         }
         catch (Exception failure)
         {
             item.Failure = failure;
         }
+        session.Forget();
     }
 
     /// <summary>
@@ -110,9 +158,10 @@ internal sealed class Writer : IAsyncDisposable
         await Task.Run(thread.Join);
     }
 
-    private sealed class Item(Func<Session, object> work)
+    private sealed class Item(Func<Session, object> work, Func<Session, object> again, bool remembers)
     {
-        internal readonly Func<Session, object> Work = work;
+        internal readonly Func<Session, object> Work = work, Again = again;
+        internal readonly bool Remembers = remembers;
         internal readonly TaskCompletionSource<object> Source = new(TaskCreationOptions.RunContinuationsAsynchronously);
         internal object? Result;
         internal Exception? Failure;
