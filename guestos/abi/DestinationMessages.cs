@@ -61,7 +61,8 @@ internal static unsafe class DestinationMessages
                 if (!data.TryGetAll(value))
                     return Errno.EFAULT;
                 local = SocketAddress.Of(value);
-                return Network.Stack->MayBind(local) ? CheckInterface(value.Slice(SocketAddress.Length6)) : Errno.EINVAL;
+                value = value.Slice(SocketAddress.Length6);
+                return Network.Stack->MayBind(local) ? CheckInterface(value) : Errno.EINVAL;
             // Hints: there is one class of service, and one number of hops.
             case (LevelInet, TypeOfService or TimeToLive):
             case (LevelInet6, HopLimit6 or TrafficClass6) when isOfInet6 && length == sizeof(int):
