@@ -36,6 +36,14 @@ public sealed class LanguageTests : ProgramsTests
     public void Interpreters_compilers_and_databases(string name) => PrintsTheSame(s_group, name);
 }
 
+public sealed class LargeTests : ProgramsTests
+{
+    private static readonly Group s_group = new(Table.Large, memory: 512);
+
+    [RootTheory, Installed(nameof(Table.Large)), Missing(nameof(Table.Large))]
+    public void A_debugger_a_renderer_and_a_database(string name) => PrintsTheSame(s_group, name);
+}
+
 public sealed class ToolchainTests : ProgramsTests
 {
     private static readonly Group s_group = new(Table.Toolchains, memory: 400);

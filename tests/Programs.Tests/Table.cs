@@ -14,6 +14,12 @@ internal static class Table
 
     private static readonly string s_gcc = Folders("/usr/lib/gcc/x86_64-linux-gnu", "*").Append("/usr/lib/gcc/x86_64-linux-gnu").First();
 
+    /// <summary>PostgreSQL without the bitcode of its functions and without programs that nothing here calls.</summary>
+    private static readonly string[] s_postgres = Folders("/usr/lib/postgresql", "*") is [.., var version]
+        ? [version + "/bin/initdb", version + "/bin/postgres", version + "/bin/psql", .. new[] { "plpgsql.so", "dict_snowball.so" }.Select(name => $"{version}/lib/{name}"),
+           $"/usr/share/postgresql/{Path.GetFileName(version)}", "/usr/share/zoneinfo/Etc/UTC", "/usr/share/zoneinfo/GMT"]
+        : ["postgres"];
+
     private static string[] Folders(string place, string pattern) => Directory.Exists(place) ? Directory.GetDirectories(place, pattern) : [];
 
     public static readonly Entry[] Texts =
@@ -82,6 +88,21 @@ internal static class Table
         new("make", "make", "rules, three jobs at once", ["make"], """
             printf 'all: a b c\n\t@cat a b c\n%%:\n\t@sleep 0.1; echo made $@ >$@\n' >Makefile
             part >d; make -j3 --no-print-directory; part >d; make -q; cat >d; rm a b; make -j3 --no-print-directory
+            """),
+        new("curl", "curl", "down and up, of a server beside it", ["curl", "/bin/busybox"], """
+            mkdir www; part >www/first; busybox httpd -p 127.0.0.1:8020 -h www; until curl -sf http://127.0.0.1:8020/first | md5sum; do sleep 0.1; done
+            curl -sS -D - -o second http://127.0.0.1:8020/first | head -n 1; part >>www/first; curl -sS -r 1000-5000 http://127.0.0.1:8020/first | md5sum
+            curl -sS -C - -o second http://127.0.0.1:8020/first; cmp second www/first && echo same
+            cat >www/third; curl -sS http://127.0.0.1:8020/third file://$PWD/www/first | md5sum; curl -sS -o none -w '%{http_code}\n' http://127.0.0.1:8020/none
+            """),
+        new("setpriv", "util-linux", "capabilities over a change of the user, and none to be had", ["setpriv", "grep", "wc", "chown", "chmod", "stat"], """
+            # Not every host grants this one.
+            few="setpriv --bounding-set=-sys_resource"; tell="grep -E '^(Cap|Uid|Gid|Groups|NoNew)' /proc/self/status"
+            part | $few --inh-caps=-all sh -c "wc -l; $tell"
+            $few --inh-caps=-all,+chown,+kill --ambient-caps=+chown,+kill --reuid nobody --regid nogroup --clear-groups sh -c "$tell; kill -0 1; chown 7:8 /tmp/setpriv && stat -c '%u %g' /tmp/setpriv"
+            part | $few --inh-caps=-all --reuid 1000 --regid 1000 --groups 5,6 --no-new-privs sh -c "md5sum; $tell; chown 0:0 /tmp/setpriv; chmod 700 /tmp/setpriv; kill -0 1"
+            $few --securebits=+noroot,+no_setuid_fixup sh -c "$tell; chown 9:9 /tmp/setpriv"
+            setpriv --bounding-set=-all --reuid 1000 --clear-groups sh -c "$tell; cat >/dev/null; kill -0 1"; true
             """),
     ];
 
@@ -163,10 +184,37 @@ internal static class Table
             kill $waits; sort -u seen
             """),
         new("stress-ng", "stress-ng", "--verify of processors, memory, processes, pipes, futexes", ["stress-ng", "grep"], """
-            check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log | grep -v -e 'no CPUs found in /sys' -e 'capset on'; true; }
+            check() { stress-ng --verify --temp-path . --oom-avoid-bytes 64M "$@" >log 2>&1; code=$?; echo "$1 $code"; grep -E 'fail:|error:' log | grep -v 'no CPUs found in /sys'; true; }
             part >/dev/null; check --matrix 1 --matrix-ops 20; check --qsort 1 --qsort-ops 2 --qsort-size 20000; check --fork 1 --fork-ops 30
             part >/dev/null; check --pipe 1 --pipe-ops 500; check --vm 1 --vm-bytes 4M --vm-ops 200; check --futex 1 --futex-ops 500; check --malloc 1 --malloc-ops 500
             cat >/dev/null; check --switch 1 --switch-ops 500; check --sigq 1 --sigq-ops 200; check --hdd 1 --hdd-bytes 1M --hdd-ops 20; check --zlib 1 --zlib-ops 2
+            """),
+    ];
+
+    public static readonly Entry[] Large =
+    [
+        new("gdb", "gdb", "a program of C with breakpoints, stepped through its calls and changed",
+            ["gdb", "sed", "/usr/share/gdb/python", "/lib/x86_64-linux-gnu/libthread_db.so.1", .. s_python],
+            "gdb -q -nx -batch -x /programs/debugged.gdb /usr/bin/gdb-debugged 2>&1 | sed 's/process [0-9]*/process N/'")
+        { Build = "gcc -g -O0 -w -no-pie -o $out-debugged debugged.c" },
+        new("povray", "povray", "a picture with reflections, by two threads", ["povray", "/etc/povray/3.7/povray.conf", "wc"], """
+            draw() { povray -D -GA +I/programs/scene.pov +Oscene.ppm +FP8 +W$1 +H$1 +WT2 Dither=off >log 2>&1 || cat log; tail -c $(($1 * $1 * 3)) scene.ppm | md5sum; }
+            part | wc -l; draw 24; part | wc -l; draw 64; wc -l; draw 32
+            """),
+        new("postgres", "postgresql", "a table by one connection, an index, a transaction; started through setpriv", ["setpriv", "chown", "grep", .. s_postgres], """
+            grep -q ^postgres /etc/passwd || echo 'postgres:x:1000:1000::/tmp/postgres:/bin/sh' >>/etc/passwd
+            part >first; chown 1000:1000 .; export PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
+            as="setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all"
+            $as initdb -D data -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || cat log
+            $as postgres -D data -h '' -k /tmp/postgres -c shared_buffers=4MB -c max_connections=10 -c fsync=off >>log 2>&1 &
+            ask="/usr/lib/postgresql/*/bin/psql -h /tmp/postgres -U postgres -d postgres -qtAX"; until $ask -c 'select 1' 2>/dev/null; do sleep 0.2; done
+            {
+                echo 'create table word(line int, text varchar, rest varchar); begin;'
+                cat first - | while read -r number word rest; do echo "insert into word values ($number, '$word', '$rest');"; [ $((number % 50)) -ne 0 ] || echo 'commit; begin;'; done
+                echo "commit; create index on word(text); select text, count(*), sum(line) from word group by text order by 2 desc, 1 limit 4; vacuum analyze word;"
+                echo "select count(*) from word w join word v on v.line = w.line + 2 and v.text = w.text; select rolname, rolsuper from pg_roles where rolsuper;"
+            } | $ask
+            kill -INT $!; wait $!; grep -c -E 'PANIC|ERROR' log; true
             """),
     ];
 
@@ -178,6 +226,8 @@ internal static class Table
         new("musl-static", "musl-tools", "the same", [], "musl-static") { Build = "musl-gcc -O1 -w -static -o $out toolchain.c" },
         new("c++-dynamic", "g++", "exceptions, threads, futures, regular expressions", [], "c++-dynamic") { Build = "g++ -w -o $out toolchain.cpp -pthread" },
         new("c++-static", "g++", "the same", [], "c++-static") { Build = "g++ -w -static -o $out toolchain.cpp -pthread" },
+        new("held", "gcc", "a child that ptrace holds at a breakpoint and between steps, and a thread that waits for a lock with priority inheritance, over both moves", [], "held")
+        { Build = "gcc -O1 -w -static -o $out held.c -pthread" },
         new("go", "golang-go", "goroutines, collection of garbage, panics, HTTP", [], "go") { Build = "go build -ldflags '-s -w' -o $out toolchain.go" },
         new("rust-dynamic", "rustc", "threads, channels, panics, TCP, a child", [], "rust-dynamic") { Build = "rustc -O -C strip=symbols -o $out toolchain.rs" },
         new("rust-static", "rustc", "the same", [], "rust-static") { Build = "rustc -O -C strip=symbols -C target-feature=+crt-static -o $out toolchain.rs" },
@@ -254,7 +304,7 @@ internal static class Table
     ];
 
     /// <summary>All that run.</summary>
-    public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Toolchains).Concat(Servers);
+    public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Large).Concat(Toolchains).Concat(Servers);
 
     /// <summary>A request for every fortieth line of the input.</summary>
     private static string Requests(string url) => $"while read -r number rest; do [ $((number % 40)) -ne 0 ] || curl -sS --max-time 30 {url}; done";

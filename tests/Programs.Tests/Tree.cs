@@ -59,7 +59,8 @@ internal sealed class Tree : IDisposable
             exec busybox nc -ll -p {Port} -e /bin/serve
 
             """);
-        Testing.Programs.Run("chmod", "755", Path.Combine(folder, "init"), Path.Combine(folder, "bin/serve"));
+        // Its own folder, too: there is more than one user in it.
+        Testing.Programs.Run("chmod", "755", folder, Path.Combine(folder, "init"), Path.Combine(folder, "bin/serve"));
     }
 
     /// <summary>Its path on this host.</summary>
