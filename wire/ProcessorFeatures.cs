@@ -1,6 +1,8 @@
 namespace Wire;
 
-/// <summary>What of <see cref="MachineFeatures"/> beyond x86-64-v2 registers of CPUID tell (SDM vol. 2A, CPUID).</summary>
+/// <summary>
+/// What of <see cref="MachineFeatures"/> beyond x86-64-v2 registers of CPUID tell (SDM vol. 2A, CPUID).
+/// </summary>
 public static class ProcessorFeatures
 {
     private const int PclmulqdqBit = 1;

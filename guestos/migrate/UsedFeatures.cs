@@ -43,7 +43,9 @@ internal static unsafe class UsedFeatures
         Settle();
     }
 
-    /// <summary>Has CPUID tell programs of what they are to know on this machine: at the start and on arrival.</summary>
+    /// <summary>
+    /// Has CPUID tell programs of what they are to know on this machine: at the start and on arrival.
+    /// </summary>
     public static void Settle()
     {
         if (IsTold)
