@@ -27,6 +27,7 @@ internal static class NodeCommand
             evilman node ls
             evilman node rm n1
             evilman node top                     on the node's own host
+            journalctl -u packetd@eth1 | evilman node log
             """);
     }
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
+using System.IO;
 using System.Text;
 using System.Text.Json;
 using System.Threading;
@@ -11,10 +12,10 @@ using Evilman.Tokens;
 
 namespace Evilman.Commands;
 
-/// <summary><c>evilman node top|metrics|end</c>: what an operator does on the node's own host.</summary>
+/// <summary><c>evilman node top|metrics|log|end</c>: what an operator does on the node's own host.</summary>
 internal static class OperatorCommands
 {
-    internal static IEnumerable<Command> All() => [Top(), Metrics(), End()];
+    internal static IEnumerable<Command> All() => [Top(), Metrics(), Log(), End()];
 
     static Command Top()
     {
@@ -79,10 +80,46 @@ internal static class OperatorCommands
     /// <summary>The collector runs under an account of its own, so all may read it.</summary>
     static void Replace(string path, string text)
     {
-        const System.IO.UnixFileMode ForAll = (System.IO.UnixFileMode)0b110_100_100;
+        const UnixFileMode ForAll = (UnixFileMode)0b110_100_100;
         Secret.Write(path + ".new", Encoding.UTF8.GetBytes(text), replace: true);
-        System.IO.File.SetUnixFileMode(path + ".new", ForAll);
-        System.IO.File.Move(path + ".new", path, overwrite: true);
+        File.SetUnixFileMode(path + ".new", ForAll);
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    static Command Log()
+    {
+        var file = new Argument<string?>("file")
+        {
+            Description = "A log; otherwise it comes on standard input.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command("log", "Shows a node's log with the sentences of its refusals, which packetd tells by number.")
+        {
+            file,
+        };
+        command.WithExamples("""
+            journalctl -u packetd@eth1 | evilman node log
+            journalctl -f -u packetd@eth1 | evilman node log      as it comes
+            """);
+        command.SetAction(result =>
+        {
+            using var log = result.GetValue(file) is { } path ? Open(path) : Console.In;
+            NodeLog.Explain(log, Say.Plain);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    static StreamReader Open(string path)
+    {
+        try
+        {
+            return new StreamReader(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new Failure($"{path} cannot be read: {failure.Message}");
+        }
     }
 
     static Command End()

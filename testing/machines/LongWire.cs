@@ -12,7 +12,8 @@ public sealed class LongWire : IDisposable
 
     private readonly Relay relay;
 
-    public LongWire(Space space, int seed, FaultRates rates)
+    /// <param name="inspect">Frames before they meet the wire, the first argument true for those from the client's end. Runs on the relay's thread.</param>
+    public LongWire(Space space, int seed, FaultRates rates, Action<bool, byte[]>? inspect = null)
     {
         Programs.Run("ip", "-n", space.Name, "link", "add", Far, "address", "02:45:0a:00:00:ff", "type", "bridge");
         Programs.Run("ip", "-n", space.Name, "link", "set", Far, "addrgenmode", "none", "up");
@@ -23,7 +24,7 @@ public sealed class LongWire : IDisposable
         thread.Join();
         space.Plug("near", Space.Near);
         space.Plug("far", Far);
-        relay = new Relay(near, far, seed, rates);
+        relay = new Relay(near, far, seed, rates) { Inspect = inspect };
         relay.Start();
     }
 

@@ -1,12 +1,18 @@
 using System;
+using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
+using System.IO;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Text;
 using System.Threading;
 using Evilman;
 using Evilman.Demo;
+using Evilman.Lab;
+using Evilman.Net;
 using Evilman.Tokens;
 using Testing.Machines;
 using Wire;
@@ -50,6 +56,27 @@ public sealed class CommandTests(Cluster shared)
         cluster.MoveInto(target);
     }
 
+    /// <summary>Neither of the machine that the guest is in, nor of another one.</summary>
+    [ClusterFact]
+    public void Who_has_a_guests_key_uploads_to_no_machine_and_ends_none()
+    {
+        var target = cluster.Order(cluster.OtherNode, Cluster.CheckpointLoader);
+        var refused = Assert.Throws<ChannelException>(() =>
+            SecureSocket.Connect(cluster.Connect(target.Boot, Upload.Port), Upload.Magic, Upload.Version, cluster.GuestKey).Dispose());
+        Assert.Equal(ChannelStatus.NotAuthenticated, refused.Status);
+        foreach (var node in (LabNode[])[cluster.Home.Node, target.Node])
+        {
+            Assert.Equal(Refusal.NoSuchDomain, cluster.AtClient(() =>
+            {
+                using var echo = EchoSocket.Open();
+                return MagicPinger.End(echo, IPAddress.Parse(node.Address), cluster.GuestKey, Cluster.Patience)?.Refusal;
+            }));
+        }
+        Assert.True(Cluster.Alive(target.Process), "the machine has ended");
+        cluster.AssertStayed();
+        cluster.MoveInto(target);
+    }
+
     [ClusterFact]
     public void Strangers_who_fill_the_port_keep_nobody_out()
     {
@@ -69,11 +96,7 @@ public sealed class CommandTests(Cluster shared)
     {
         var seen = Hello(cluster.GuestKey);
         Answered(seen).Dispose();
-        using var crowd = new Crowd(new IPEndPoint(Cluster.Guest, MoveCommand.Port), seen, run => cluster.AtClient(() =>
-        {
-            run();
-            return 0;
-        }), replaying: 16);
+        using var crowd = new Crowd(new IPEndPoint(Cluster.Guest, MoveCommand.Port), seen, AtClient, replaying: 16);
         var begin = Stopwatch.StartNew();
         for (var times = 0; begin.Elapsed < TimeSpan.FromSeconds(10) || times < 5; times++)
         {
@@ -84,6 +107,82 @@ public sealed class CommandTests(Cluster shared)
         }
         cluster.Move();
     }
+
+    /// <summary>As <see cref="Strangers_who_fill_the_port_keep_nobody_out"/>, by those who go on sending, a byte now and then.</summary>
+    [ClusterFact]
+    public void Strangers_who_send_byte_by_byte_lose_their_own_connections_and_nobody_elses()
+    {
+        const int Strangers = 24, Ended = 8;
+        var seen = Hello(cluster.GuestKey);
+        Answered(seen).Dispose();
+        byte[][] messages = [seen, Hello(new byte[20]), new byte[ChannelHello.MessageSize], [.. "GET / HTTP/1.0\r\n"u8, .. new byte[ChannelHello.MessageSize]]];
+        using var strangers = new Tricklers(new IPEndPoint(Cluster.Guest, MoveCommand.Port), AtClient, Strangers, messages);
+        Cluster.Until(() => strangers.Ended >= Ended, "strangers who cannot prove that they have the key keep their connections");
+        for (var times = 0; times < 5; times++)
+        {
+            var clock = Stopwatch.StartNew();
+            RefuseCommand(place: 0);
+            Assert.True(clock.ElapsedMilliseconds < 5000, $"the owner got in after {clock.ElapsedMilliseconds} ms, at the {times}th time");
+        }
+        cluster.Move();
+    }
+
+    /// <summary>
+    /// A guest was once moved by whoever asked its web server to (CGI), to wherever he said. Nobody is asked for there now: the guest does not know the page, connects
+    /// to nobody, and stays.
+    /// </summary>
+    [ClusterFact]
+    public void The_web_server_moves_nothing_whoever_asks_it()
+    {
+        // The page was a file of the guest's archive. Tests put pages of their own beside those.
+        Assert.DoesNotContain(ArchiveNames(Cluster.Built("guest.cpio")), name => name.Contains("cgi-bin", StringComparison.Ordinal));
+        using var attacker = cluster.AtClient(() =>
+        {
+            var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            listener.Bind(new IPEndPoint(Cluster.Client, Upload.Port));
+            listener.Listen();
+            return listener;
+        });
+        foreach (var method in (string[])["GET", "POST", "HEAD"])
+            foreach (var page in (string[])["move", "move/", "progress", "cancel", "../cgi-bin/move"])
+                foreach (var query in (string[])[$"?{Cluster.Client}", $"?{Cluster.Client}:1707&verify&rate=100", ""])
+                    Assert.Matches("^HTTP/1.[01] (400|403|404|501) ", Ask($"{method} /cgi-bin/{page}{query} HTTP/1.0\r\nContent-Length: 0\r\n\r\n"));
+        Assert.False(attacker.Poll(1_000_000, SelectMode.SelectRead), "the guest connects to whom a stranger has named");
+        cluster.AssertStayed();
+
+        string Ask(string request)
+        {
+            using var socket = cluster.Connect(Cluster.Guest, 80);
+            socket.ReceiveTimeout = 10_000;
+            socket.Send(Encoding.ASCII.GetBytes(request));
+            var answer = new byte[64];
+            return Encoding.ASCII.GetString(answer, 0, socket.Receive(answer));
+        }
+    }
+
+    /// <summary>Names in an archive (cpio -H newc): header of 110 bytes, of which the numbers of 8 digits at 54 and 94 are the sizes of content and name.</summary>
+    private static List<string> ArchiveNames(string path)
+    {
+        var bytes = File.ReadAllBytes(path);
+        List<string> names = [];
+        for (var at = 0; at + 110 <= bytes.Length && bytes.AsSpan(at, 6).SequenceEqual("070701"u8);)
+        {
+            int content = Number(at + 54), name = Number(at + 94);
+            names.Add(Encoding.ASCII.GetString(bytes, at + 110, name - 1));
+            at = (at + 110 + name + 3) / 4 * 4;
+            at = (at + content + 3) / 4 * 4;
+        }
+        Assert.Contains("www/index.html", names);
+        return names;
+
+        int Number(int at) => int.Parse(Encoding.ASCII.GetString(bytes, at, 8), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
+
+    private void AtClient(Action run) => cluster.AtClient(() =>
+    {
+        run();
+        return 0;
+    });
 
     [ClusterFact]
     public void Commands_that_make_no_sense_are_refused()

@@ -450,6 +450,13 @@ public sealed class LabTests : IDisposable
             Assert.Single(output.Trim().Split('\n'));
             lines.Add(output);
         }
+        // The node's log has numbers, and what reads it to people says the same sentences.
+        var log = Path.Combine(directory, "node1.log");
+        Assert.Matches(": reason [0-9]+\n", File.ReadAllText(log));
+        var (read, told) = Evilman("node", "log", log);
+        Assert.Equal(0, read);
+        foreach (var (_, line) in cases)
+            Assert.Single(told.Split('\n'), said => said.Contains(line, StringComparison.Ordinal));
         Assert.Equal(cases.Length, lines.Count);
         foreach (var form in (byte[][])[good[..^1], [.. good, 0], [.. new byte[4], .. good[4..]]])
         {

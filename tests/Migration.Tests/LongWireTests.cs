@@ -17,6 +17,14 @@ public sealed class LongWireTests(ITestOutputHelper output)
     private const int Moves = 2;
 
     /// <summary>
+    /// A move's connection has the handshake, the loader, the checkpoint and the commit to be told and answered, one after the other. Were anything else waited for, there would be
+    /// more turns.
+    /// </summary>
+    private const int Turns = 8;
+
+    private readonly MoveTally tally = new();
+
+    /// <summary>
     /// From the fork to the first answer a word crosses the line four times: the last of the memory, VERIFIED, COMMIT, and the answer. That is two round trips, as
     /// the client has them without a move; what a move takes on a line without delay comes on top of it, and nothing else.
     /// </summary>
@@ -27,7 +35,7 @@ public sealed class LongWireTests(ITestOutputHelper output)
         TimeSpan crossing = TimeSpan.FromMilliseconds(milliseconds);
         using var space = new Space();
         using var guest = new Guest(space, "domain");
-        using var wire = new LongWire(space, 1, new FaultRates(Delay: 0));
+        using var wire = new LongWire(space, 1, new FaultRates(Delay: 0), tally.Note);
         TimeSpan alone = Silences(guest, 1)[0];
         wire.Become(new FaultRates(Delay: (ulong)crossing.TotalNanoseconds));
         TimeSpan still = Still(guest);
@@ -45,7 +53,7 @@ public sealed class LongWireTests(ITestOutputHelper output)
     {
         using var space = new Space();
         using var guest = new Guest(space, "domain");
-        using var wire = new LongWire(space, 2, new FaultRates(Delay: 0));
+        using var wire = new LongWire(space, 2, new FaultRates(Delay: 0), tally.Note);
         TimeSpan alone = Silences(guest, 1)[0];
         wire.Become(new FaultRates(Delay: 0, Loss: loss));
         TimeSpan still = Still(guest);
@@ -54,6 +62,29 @@ public sealed class LongWireTests(ITestOutputHelper output)
         output.WriteLine(said);
         Assert.True(still > TimeSpan.FromMilliseconds(100), "nothing was lost: " + said);
         Assert.True(silences.Min() < still + 2 * alone + TimeSpan.FromMilliseconds(50), said);
+    }
+
+    /// <summary>
+    /// All of it at once: 10 ms each way, 1 % lost, and 100 Mbit/s with a queue of 100 ms. Whatever is lost is sent again, and not much else. At the rate that such a loss allows
+    /// a move takes some 25 s, and a minute on a line of 25 ms: how long that is, is told by Netstack.Tests/LongLineTests, by a clock that is the line's.
+    /// </summary>
+    [RootFact]
+    public void On_a_long_narrow_line_that_loses_frames_a_move_sends_again_what_was_lost()
+    {
+        var rates = new FaultRates(Delay: 10_000_000, Loss: 0.01, BitsPerSecond: 100_000_000, QueueBytes: 1_250_000);
+        using var space = new Space();
+        using var guest = new Guest(space, "domain");
+        using var wire = new LongWire(space, 3, new FaultRates(Delay: 0), tally.Note);
+        TimeSpan alone = Silences(guest, 1)[0];
+        wire.Become(rates);
+        TimeSpan still = Still(guest);
+        int before = wire.Out.Lost + wire.Out.Overflowed + wire.Back.Lost + wire.Back.Overflowed;
+        TimeSpan silence = Silences(guest, 1)[0];
+        int lost = wire.Out.Lost + wire.Out.Overflowed + wire.Back.Lost + wire.Back.Overflowed - before;
+        string said = $"silent for {silence.TotalMilliseconds:0} ms, {still.TotalMilliseconds:0} ms without a move, {alone.TotalMilliseconds:0} ms in one on an ordinary line; {tally}, {lost} lost; {wire}";
+        output.WriteLine(said);
+        Assert.True(lost > 0 && tally.Segments > 1000, "this is not what it is about: " + said);
+        Assert.True(tally.Again <= 2 * lost + 10, said);
     }
 
     /// <summary>The longest silence that the client of a guest at the far end bears in three seconds without a move.</summary>
@@ -78,14 +109,16 @@ public sealed class LongWireTests(ITestOutputHelper output)
             try
             {
                 guest.LongestSilence();
+                tally.Clear();
                 var clock = Stopwatch.StartNew();
                 string said = guest.Migrate(destination.Boot);
                 guest.Source = destination;
                 Assert.EndsWith("exit 0", said, StringComparison.Ordinal);
                 Assert.True(source.HasEnded(5000), "the source goes on running");
+                Assert.True(tally.Turns == Turns, $"{tally}");
                 guest.Hear(5);
                 silences[move] = guest.LongestSilence();
-                output.WriteLine($"{clock.Elapsed.TotalMilliseconds:0} ms, {destination.BytesReceived >> 10} KiB, silent for {silences[move].TotalMilliseconds:0} ms");
+                output.WriteLine($"{clock.Elapsed.TotalMilliseconds:0} ms, {destination.BytesReceived >> 10} KiB, silent for {silences[move].TotalMilliseconds:0} ms; {tally}");
             }
             finally
             {

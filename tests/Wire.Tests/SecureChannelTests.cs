@@ -60,6 +60,44 @@ public class SecureChannelTests
         }
     }
 
+    /// <summary>The same of the largest record, of bits in its length, in its tag, at both ends of its text, and of others here and there.</summary>
+    [Fact]
+    public void Of_the_largest_record_no_bit_may_differ_and_no_byte_be_missing()
+    {
+        var (freshClient, freshServer) = Pair(3);
+        const int Text = SecureChannel.MaxText, Record = SecureChannel.MaxRecord;
+        Random random = new(3);
+        byte[] text = NoiseTests.Random(random, Text), record = new byte[Record];
+        text.CopyTo(record, SecureChannel.LengthSize);
+        SecureChannel client = freshClient;
+        Assert.Equal(Record, client.Seal(record, Text));
+        List<int> bits = [];
+        for (int i = 0; i < 8 * (SecureChannel.LengthSize + 1); i++)
+            bits.Add(i);
+        for (int i = 1; i <= 8 * (SecureChannel.TagSize + 1); i++)
+            bits.Add(8 * Record - i);
+        for (int i = 0; i < 300; i++)
+            bits.Add(random.Next(8 * Record));
+        foreach (int bit in bits)
+        {
+            SecureChannel server = freshServer;
+            byte[] other = (byte[])record.Clone();
+            other[bit / 8] ^= (byte)(1 << bit % 8);
+            Assert.True(server.Open(other) == -1, $"bit {bit}");
+        }
+        foreach (int length in (int[])[0, 1, 2, 18, 16384, 16402, Record - 17, Record - 16, Record - 1])
+        {
+            SecureChannel server = freshServer;
+            Assert.Equal(-1, server.Open(record.AsSpan(0, length).ToArray()));
+        }
+        // As it is it opens, and once.
+        byte[] again = (byte[])record.Clone();
+        SecureChannel last = freshServer;
+        Assert.Equal(Text, last.Open(record));
+        Assert.Equal(text, record[SecureChannel.LengthSize..(SecureChannel.LengthSize + Text)]);
+        Assert.Equal(-1, last.Open(again));
+    }
+
     [Fact]
     public void Records_that_are_repeated_left_out_exchanged_or_sent_back_do_not_open()
     {
