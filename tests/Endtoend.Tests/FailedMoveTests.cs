@@ -199,12 +199,14 @@ public sealed class FailedMoveTests(Cluster shared)
     [ClusterFact]
     public void Each_refusal_of_the_checkpoint_is_told()
     {
+        // Seven that have a name, and one that has none yet.
+        const ulong Missing = 0x1267 | 1UL << 63;
         foreach (var refusal in Enum.GetValues<CheckpointRefusal>().Where(refusal => refusal != CheckpointRefusal.None))
         {
             var sentence = refusal switch
             {
                 CheckpointRefusal.NotEnoughMemory => "the guest needs 64 MiB, the destination has 18 MiB.",
-                CheckpointRefusal.MissingFeatures => "it lacks a processor of x86-64-v2, virtio-mmio version 2, a virtio network device, a local APIC timer, a CMOS clock, a feature",
+                CheckpointRefusal.MissingFeatures => "it lacks a processor of x86-64-v2, virtio-mmio version 2, a virtio network device, a local APIC timer, a CMOS clock, BMI2, PCLMULQDQ, a feature",
                 _ => HandOver.Sentence(refusal),
             };
             Fail(CheckpointRefused, sentence, caller =>
@@ -213,7 +215,7 @@ public sealed class FailedMoveTests(Cluster shared)
                 caller.ReadHeader();
                 // Each at another moment: from the first record to a thousand later.
                 caller.ReadRecords(1 + (int)refusal * 80);
-                caller.Tell(HandOverKind.Refused, refusal, 4711);
+                caller.Tell(HandOverKind.Refused, refusal, refusal == CheckpointRefusal.MissingFeatures ? Missing : 4711);
                 caller.BeSilent(TimeSpan.FromSeconds(20));
             });
         }

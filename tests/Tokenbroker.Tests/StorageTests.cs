@@ -153,7 +153,7 @@ public sealed class StorageTests
         NewMachine wanted = new(Shop.Loader, "small", 5);
         int runs = 0;
         Task<object>[] bought;
-        using (SemaphoreSlim isQueued = new(0))
+        using (ManualResetEventSlim isQueued = new())
         await using (Writer writer = new(shop.Database))
         {
             Task<object> first = writer.Do(_ =>
@@ -166,7 +166,7 @@ public sealed class StorageTests
                 runs++;
                 return shop.Broker.Buy(session, number % 3 == 0 ? other : shop.Customer, wanted, NewChain.Create(50));
             }, remembers: true))];
-            isQueued.Release();
+            isQueued.Set();
             await first;
             await Task.WhenAll(bought.Select(purchase => purchase.ContinueWith(_ => { }, TaskScheduler.Default)));
         }
