@@ -108,6 +108,38 @@ public sealed unsafe class ExtensionTests
         Assert.False(machine.S->TellsUsedOnly);
     }
 
+    /// <summary>
+    /// Programs that have asked keep both ways, and take one: the other is translated with it, and is not used by that.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_jumped_over_is_not_used(bool isReached)
+    {
+        Extensions aes = ExtensionTable.Host & Extensions.Aes;
+        var machine = new TestMachine();
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            Label again = a.CreateLabel();
+            Label without = a.CreateLabel();
+            a.mov(ecx, 1000);
+            a.Label(ref again);
+            a.test(eax, eax);
+            a.je(without);
+            a.aesenc(xmm1, xmm2);
+            a.Label(ref without);
+            a.dec(ecx);
+            a.jne(again);
+            a.hlt();
+        });
+        machine.S->Rip = TestMachine.CodeAt;
+        machine.S->Gpr[0] = isReached ? 1u : 0;
+        machine.Gate(6, Handler);
+        machine.Place(Handler, a => a.hlt());
+        machine.RunToHalt();
+        Assert.Equal(isReached ? aes : Extensions.None, Used(machine));
+    }
+
     public static TheoryData<string, uint> Instructions() => new()
     {
         { nameof(Extensions.Lzcnt), (uint)Code.Lzcnt_r64_rm64 },

@@ -110,8 +110,8 @@ internal sealed class Group
             using var migration = new Conversation(space, Address, $"migrate --key /etc/machine.key {destination.Boot}");
             migration.EndInput();
             string said = migration.AwaitEnd(TimeSpan.FromSeconds(150));
-            Assert.Contains("migrate: we have arrived, ", said, StringComparison.Ordinal);
-            Assert.EndsWith("exit 0\n", said, StringComparison.Ordinal);
+            Assert.True(said.Contains("migrate: we have arrived, ", StringComparison.Ordinal) && said.EndsWith("exit 0\n", StringComparison.Ordinal),
+                $"{said}The destination says:\n{destination.Console}");
             machine = destination;
             Assert.True(source.HasEnded(5000), "the source goes on running");
         }

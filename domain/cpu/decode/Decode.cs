@@ -109,11 +109,15 @@ internal sealed unsafe partial class BlockBuilder
         decoder.IP = rip;
         count = 0;
         int bytes = 0;
+        bool isBehindBranch = false;
         while (count < limit)
         {
             ref var instruction = ref instructions[count];
             decoder.Decode(out instruction);
             if (decoder.LastError == DecoderError.NoMoreBytes)
+                break;
+            // Perhaps nobody comes here: who does begins a block.
+            if (isBehindBranch && IsFirstUse(instruction.Mnemonic))
                 break;
             refused[count] = IsRefused(instruction.Mnemonic);
             count++;
@@ -127,6 +131,7 @@ internal sealed unsafe partial class BlockBuilder
                 || (throughBranches && instruction.IsJccShortOrNear);
             if (!goesOn || instruction.Mnemonic == Mnemonic.Hlt)
                 break;
+            isBehindBranch |= instruction.FlowControl != FlowControl.Next;
         }
         if (count == 0)
             return 0;
@@ -175,6 +180,10 @@ internal sealed unsafe partial class BlockBuilder
 
     /// <summary>The processor has the extension.</summary>
     private bool Has(Extensions extension) => (s->Announced & extension) != 0;
+
+    /// <summary>To execute it is to use an extension that has not been used before.</summary>
+    private bool IsFirstUse(Mnemonic mnemonic) =>
+        mnemonic != Mnemonic.Tzcnt && (ExtensionTable.Of(mnemonic) & s->Announced & ~s->Used) != Extensions.None;
 
     private bool IsRefused(Mnemonic mnemonic)
     {

@@ -40,7 +40,10 @@ public class KernelTests
         date -s @2000000000
         ip link set eth0 up
         touch /tmp/log
-        /packetd --link eth0 --address 10.0.0.2 --key-file /key /launcher /monitor /dev/null </dev/null 2>/tmp/log &
+        # A machine does not get the console, which is a terminal.
+        mkfifo /tmp/output
+        cat /tmp/output &
+        /packetd --link eth0 --address 10.0.0.2 --key-file /key /launcher /monitor /dev/null </dev/null >/tmp/output 2>/tmp/log &
         packetd=$!
         tail -f /tmp/log &
         while kill -0 $packetd && ! grep -q ready /tmp/log; do sleep 0.1; done
