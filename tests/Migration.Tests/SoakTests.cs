@@ -10,7 +10,8 @@ namespace Migration.Tests;
 /// <summary>
 /// Moves in a row, every one checked: what is in memory and in files, the connection that has been open since the boot,
 /// and both consoles. Ordinarily a few of a small guest; with SOAK_MINUTES (make soak MINUTES=…) fifty of each kind, as
-/// long as the time lasts, of the sizes in SOAK_SIZES and the uses in SOAK_USES.
+/// long as the time lasts, of the sizes in SOAK_SIZES and the uses in SOAK_USES. Each destination's monitor is the next
+/// of SOAK_MONITORS, round and round; QEMU is every fourth where nothing is said.
 /// </summary>
 public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
 {
@@ -54,11 +55,12 @@ public sealed class SoakTests(SoakReport report) : IClassFixture<SoakReport>
         Prepare(guest, use);
         report.Ready();
         int most = Minutes > 0 ? MaxMoves : FewMoves;
+        string[] monitors = Words("SOAK_MONITORS", "domain qemu domain domain");
         for (int moves = 0; moves < most && (Minutes == 0 || report.HasTime); moves++)
         {
             guest.LongestSilence();
             var clock = Stopwatch.StartNew();
-            Move(guest, moves % 4 == 1 ? "qemu" : "domain", moves);
+            Move(guest, monitors[moves % monitors.Length], moves);
             TimeSpan took = clock.Elapsed;
             guest.Hear(20);
             TimeSpan freeze = guest.LongestSilence();
