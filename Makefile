@@ -51,7 +51,8 @@ help:
 	    print line }' Makefile
 	@echo "Variables: MOVES=$(MOVES) NODES=$(NODES) MINUTES=$(MINUTES)"
 	@echo "  MONITORS=$(MONITORS) (domain, qemu, or domain,qemu)"
-	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\" SOAK_MONITORS=\"domain qemu\""
+	@echo "  of soak:          SIZES=\"$(SIZES)\" USES=\"$(USES)\""
+	@echo "                    SOAK_MONITORS=\"domain qemu\""
 	@echo "  of fuzz:          KEEP=1"
 	@echo "  of fuzz-syscalls, fuzz-cpu, fuzz-commands, system-programs and"
 	@echo "    kill-broker:    SEED=N"
