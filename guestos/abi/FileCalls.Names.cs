@@ -34,6 +34,8 @@ public static unsafe partial class FileCalls
     {
         if (!CallFlags.TryMake(flags, UserPath.Follow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
+        if (how.Has(UserPath.EmptyPath) && !Permissions.Has(Capability.DAC_READ_SEARCH))
+            return Errno.ENOENT;
         WalkOptions options = UserPath.OptionsOf(follow: how.Has(UserPath.Follow), how.Has(UserPath.EmptyPath));
         long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
         if (error < 0)

@@ -246,7 +246,10 @@ public static unsafe partial class FileCalls
             error = FileContent.Truncate(inode, offset + length);
         SleepLock.Release(&inode->ContentLock);
         if (error == 0)
+        {
+            FileRights.ContentChanged(inode);
             Inotify.Report(inode, FileEvent.Modify);
+        }
         Files.Release(file);
         return error;
     }

@@ -37,6 +37,8 @@ public static unsafe partial class SocketCalls
             case TypeDatagram when protocol == ProtocolIcmp && isInet:
                 kind = SocketKind.Echo;
                 break;
+            case TypeRaw when !Permissions.Has(Capability.NET_RAW):
+                return Errno.EPERM;
             case TypeRaw when protocol == ProtocolIcmp && isInet:
                 kind = SocketKind.RawEcho;
                 break;

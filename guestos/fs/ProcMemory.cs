@@ -11,11 +11,14 @@ public static unsafe class ProcMemory
     public static bool Is(File* file) =>
         (ProcNode)file->Inode->ProcNode is ProcNode.ProcessMemory or ProcNode.TaskMemory;
 
-    /// <summary>Bytes moved, 0 of a process that is gone, EACCES, EIO at an address where nothing is.</summary>
+    /// <summary>
+    /// Bytes moved, 0 of a process that is gone or runs another program than when the file was opened, EACCES, EIO at
+    /// an address where nothing is.
+    /// </summary>
     public static long Copy(File* file, ulong offset, ref Transfer bytes, bool write)
     {
         Process* process = ProcessTable.Find(file->Inode->ProcProcess);
-        AddressSpace* space = process != null ? process->Space : null;
+        AddressSpace* space = ProcText.SpaceOf(file, process);
         if (space == null)
             return 0;
         if (!Permissions.MayTrace(Process.Current, process))

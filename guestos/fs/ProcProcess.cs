@@ -11,10 +11,12 @@ public static unsafe class ProcProcess
     private const ulong NanosecondsPerTick = 10_000_000;
 
     /// <param name="thread">The first of the process, in a file of all of it.</param>
-    public static void Make(ProcNode node, Thread* thread, TextBuffer* text)
+    /// <param name="space">
+    /// The memory that the file was opened for, null when there is none: what only some may see is of this one.
+    /// </param>
+    public static void Make(ProcNode node, Thread* thread, AddressSpace* space, TextBuffer* text)
     {
         Process* process = thread->Process;
-        AddressSpace* space = process->Space;
         switch (node)
         {
             case ProcNode.ProcessStat:
@@ -30,8 +32,8 @@ public static unsafe class ProcProcess
                 Sizes(process, text);
                 break;
             case ProcNode.ProcessCommandLine or ProcNode.TaskCommandLine:
-                if (space != null)
-                    Copy(space, space->ArgumentsStart, space->ArgumentsEnd, text);
+                if (process->Space != null)
+                    Copy(process->Space, process->Space->ArgumentsStart, process->Space->ArgumentsEnd, text);
                 break;
             case ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment:
                 if (space != null)

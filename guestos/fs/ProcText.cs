@@ -28,6 +28,7 @@ public static unsafe class ProcText
     internal static void Init() => s_operations = new FileOperations
     {
         Traits = FileTraits.Sendable,
+        Open = &Open,
         Release = &Release,
         Read = &Read,
         Write = &Write,
@@ -35,6 +36,27 @@ public static unsafe class ProcText
         WriteAt = &WriteAt,
         Seek = &Seek,
     };
+
+    /// <summary>
+    /// What a file says of a process's memory it says of the program that the process runs now: whoever may open it
+    /// need not have the right to that of the next one, which may be a set-user-id program. Its number is kept.
+    /// </summary>
+    private static long Open(File* file)
+    {
+        Process* process = ProcessTable.Find(file->Inode->ProcProcess);
+        AddressSpace* space = process != null ? process->Space : null;
+        file->Handle = space != null ? (long)space->Serial : 0;
+        return 0;
+    }
+
+    /// <summary>
+    /// The memory that a file of a process was opened for; null when the process runs another program now, or none.
+    /// </summary>
+    internal static AddressSpace* SpaceOf(File* file, Process* process)
+    {
+        AddressSpace* space = process != null ? process->Space : null;
+        return space != null && (long)space->Serial == file->Handle ? space : null;
+    }
 
     /// <summary>No size is known that could be counted from (EINVAL).</summary>
     private static long Seek(File* file, long offset, uint whence) =>
@@ -65,7 +87,7 @@ public static unsafe class ProcText
         if (offset == 0)
         {
             text->Clear();
-            if (!Make(file->Inode, text))
+            if (!Make(file, text))
                 return Errno.ESRCH;
         }
 
@@ -100,6 +122,8 @@ public static unsafe class ProcText
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
                 if (process == null || ThreadOf(process, file->Inode) == null)
                     return Errno.ESRCH;
+                if (process != Process.Current)
+                    return Errno.EINVAL;
                 byte* name = ThreadOf(process, file->Inode)->Name;
                 for (int i = 0; i < Thread.NameLength; i++)
                     name[i] = i < value.Length && i < Thread.NameLength - 1 ? value[i] : (byte)0;
@@ -133,8 +157,9 @@ public static unsafe class ProcText
             : process->FirstThread;
 
     /// <summary>False when the process or thread that it is about is gone.</summary>
-    private static bool Make(Inode* inode, TextBuffer* text)
+    private static bool Make(File* file, TextBuffer* text)
     {
+        Inode* inode = file->Inode;
         var node = (ProcNode)inode->ProcNode;
         if (node > ProcNode.Process)
         {
@@ -143,7 +168,7 @@ public static unsafe class ProcText
             if (thread != null && node == ProcNode.DescriptorInformation)
                 return ProcProcess.MakeDescriptor(process, inode->ProcDescriptor, text);
             if (thread != null)
-                ProcProcess.Make(node, thread, text);
+                ProcProcess.Make(node, thread, SpaceOf(file, process), text);
             return thread != null;
         }
 

@@ -425,10 +425,11 @@ public static unsafe class ProcTree
         return owner == null || self == null || Permissions.MayTrace(self, owner);
     }
 
-    /// <summary>Where its memory is, likewise, whatever the permission bits say.</summary>
+    /// <summary>Its memory, and where that is, likewise, whatever the permission bits say.</summary>
     private static bool MayOpen(Inode* file) =>
         (ProcNode)file->ProcNode is not (ProcNode.ProcessMaps or ProcNode.TaskMaps or ProcNode.ProcessEnvironment
-            or ProcNode.TaskEnvironment or ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary)
+            or ProcNode.TaskEnvironment or ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary
+            or ProcNode.ProcessMemory or ProcNode.TaskMemory)
         || MayFollow(file);
 
     /// <summary>
@@ -589,9 +590,7 @@ public static unsafe class ProcTree
         inode->ProcProcess = process;
         inode->ProcDescriptor = descriptor;
         Process* owner = process != 0 ? ProcessTable.Find(process) : null;
-        if (owner == null)
-            return inode;
-        bool isItsUsers = Permissions.ShowsItselfToItsUser(owner) || node == ProcNode.Process;
+        bool isItsUsers = owner != null && (Permissions.ShowsItselfToItsUser(owner) || node == ProcNode.Process);
         inode->UserId = isItsUsers ? owner->EffectiveUserId : 0;
         inode->GroupId = isItsUsers ? owner->EffectiveGroupId : 0;
         return inode;

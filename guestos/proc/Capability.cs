@@ -14,6 +14,7 @@ public enum Capability
     SETPCAP = 8,
     NET_BIND_SERVICE = 10,
     NET_ADMIN = 12,
+    NET_RAW = 13,
     IPC_LOCK = 14,
     IPC_OWNER = 15,
     SYS_CHROOT = 18,

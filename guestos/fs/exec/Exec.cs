@@ -234,8 +234,8 @@ public static unsafe class Exec
         long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Process.Current), path, true, &file);
         if (result < 0)
             return result;
-        result = Errno.EACCES;
-        if (file->Type == InodeType.REG)
+        result = file->Type == InodeType.REG ? FileRights.Check(file, FileRights.Execute) : Errno.EACCES;
+        if (result == 0)
             result = Load(space, file, AddressSpace.MapTop - InterpreterRoom, null, ref image);
         Vfs.Release(file);
         return result;

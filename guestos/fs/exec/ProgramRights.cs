@@ -20,6 +20,7 @@ internal static unsafe class ProgramRights
     {
         CapabilitySets before = process->Capabilities;
         uint user = process->EffectiveUserId;
+        bool isUnreadable = FileRights.Check(program, FileRights.Read) < 0;
         if (!process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid))
             TakeIds(process, program);
         FileCapabilities file = CapabilitiesOf(program);
@@ -52,6 +53,8 @@ internal static unsafe class ProgramRights
         now.Effective = isEffective ? now.Permitted : now.Ambient;
         now.SecureBits &= ~CapabilitySets.KeepCapabilities;
         Settle(process, isOther, isEffective, before);
+        // Nor may who may only execute it read it from its memory (ptrace(2), "Ptrace access mode checking").
+        process->IsUndumpable |= isUnreadable;
     }
 
     /// <summary>What follows from the new identity: saved ids, what others may see, AT_SECURE.</summary>

@@ -2,6 +2,7 @@
    Works below the directory given as argument, which must be empty; it takes away what it made. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -11,6 +12,8 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,13 +126,19 @@ static void changing(void)
     as(second, second, ask(mount("none", "/", "tmpfs", 0, NULL)); ask(umount("/")); ask(chroot("/")));
 }
 
-static void running(const char *self)
+static void copy(const char *self, const char *program)
 {
-    char program[] = "program", buffer[65536];
+    char buffer[65536];
     int from = open(self, O_RDONLY), to = open(program, O_CREAT | O_WRONLY, 0700);
     for (ssize_t count; (count = read(from, buffer, sizeof buffer)) > 0;)
         write(to, buffer, count);
     close(from), close(to);
+}
+
+static void running(const char *self)
+{
+    char program[] = "program";
+    copy(self, program);
     chown(program, first, third);
     chmod(program, 0700);
     as(second, second, ask(execl(program, program, "ids", NULL)));
@@ -226,6 +235,121 @@ static void parting(void)
     waitpid(child, NULL, 0);
 }
 
+static volatile long word = 1;
+enum { own_memory = 50, own_environment };
+
+/* What a set-user-id program does with files of its own memory that it was given by whoever has started it: its output, say. */
+static void heir(void)
+{
+    char byte;
+    long other = 2;
+    printf("-- as a set-user-id program\n");
+    ask(geteuid());
+    ask(pwrite(own_memory, &other, sizeof other, (off_t)&word));
+    ask(word);
+    ask(pread(own_memory, &other, sizeof other, (off_t)&word));
+    ask(pread(own_environment, &byte, 1, 0));
+}
+
+/* Starts a program as the second user, in a child: its number, once the program runs. */
+static pid_t started(char *program, char *argument, int *memory, int *environment)
+{
+    int begin[2], begun[2];
+    char byte, path[64];
+    pipe(begin), pipe2(begun, O_CLOEXEC);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+    {
+        setgroups(0, NULL), setgid(second), setuid(second), prctl(PR_SET_DUMPABLE, 1);
+        close(begin[1]), close(begun[0]);
+        read(begin[0], &byte, 1);
+        execl(program, program, argument, NULL);
+        _exit(1);
+    }
+    close(begin[0]), close(begun[1]);
+    sprintf(path, "/proc/%d/mem", child);
+    if (memory != NULL)
+        while ((*memory = open(path, O_RDWR)) < 0)
+            usleep(1000);
+    sprintf(path, "/proc/%d/environ", child);
+    if (environment != NULL)
+        *environment = open(path, O_RDONLY);
+    close(begin[1]);
+    read(begun[0], &byte, 1);
+    close(begun[0]);
+    return child;
+}
+
+/* Rights to a process's memory end with the program that it runs. */
+static void inheriting(const char *self)
+{
+    char program[] = "program";
+    long other = 3;
+    copy(self, program);
+    chmod(program, 04755);
+    as(second, second,
+        prctl(PR_SET_DUMPABLE, 1);
+        dup2(open("/proc/self/mem", O_RDWR), own_memory), dup2(open("/proc/self/environ", O_RDONLY), own_environment);
+        execl(program, program, "heir", NULL));
+    as(second, second,
+        int memory;
+        int environment;
+        char byte;
+        pid_t child = started(program, "wait", &memory, &environment);
+        ask(pwrite(memory, &other, sizeof other, (off_t)&word) > 0);
+        ask(pread(memory, &other, sizeof other, (off_t)&word) > 0);
+        ask(read(environment, &byte, 1));
+        kill(child, SIGKILL));
+    unlink(program);
+}
+
+/* Who may execute a program, and not read it, does not see it in memory either, or by a detour. */
+static void executing(const char *self)
+{
+    char program[] = "program", detour[] = "detour", path[64];
+    copy(self, program);
+    chmod(program, 0711);
+    as(second, second,
+        pid_t child = started(program, "wait", NULL, NULL);
+        sprintf(path, "/proc/%d/mem", child);
+        ask_close(open(path, O_RDONLY));
+        ask(ptrace(PTRACE_ATTACH, child, 0, 0));
+        kill(child, SIGKILL));
+    chmod(program, 0600);
+    struct { Elf64_Ehdr head; Elf64_Phdr interpreter, content; char name[8]; } elf = {
+        .head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = ET_EXEC, .e_machine = EM_X86_64,
+            .e_version = EV_CURRENT, .e_entry = 0x10000000, .e_phoff = sizeof(Elf64_Ehdr), .e_ehsize = sizeof(Elf64_Ehdr),
+            .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2 },
+        .interpreter = { .p_type = PT_INTERP, .p_offset = sizeof elf - sizeof elf.name, .p_filesz = sizeof elf.name, .p_memsz = sizeof elf.name },
+        .content = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x10000000, .p_filesz = sizeof elf, .p_memsz = sizeof elf, .p_align = 4096 },
+        .name = "program" };
+    int fd = open(detour, O_CREAT | O_WRONLY, 0755);
+    write(fd, &elf, sizeof elf);
+    close(fd);
+    as(second, second, ask(execl(detour, detour, NULL)));
+    unlink(program), unlink(detour);
+}
+
+/* What is the superuser's, beside files. */
+static void owning(void)
+{
+    char path[64];
+    int inherited = open("own", O_CREAT | O_RDWR, 0600);
+    sprintf(path, "/proc/%d/comm", getpid());
+    as(second, second,
+        ask_close(open("/proc/sys/kernel/hostname", O_WRONLY));
+        ask_close(open(path, O_WRONLY));
+        ask_close(socket(AF_INET, SOCK_RAW, 1));
+        ask(linkat(inherited, "", AT_FDCWD, "other", AT_EMPTY_PATH)));
+    int fd = open(path, O_WRONLY);
+    as(0, 0, ask(write(fd, "other", 5)));
+    chmod("own", 06755), chown("own", second, second), chmod("own", 06777);
+    as(second, second, ask(fallocate(open("own", O_WRONLY), 0, 0, 4096)); describe("own"));
+    close(fd), close(inherited);
+    unlink("own");
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -237,6 +361,10 @@ int main(int count, char **arguments)
         printf("users %d %d %d groups %d %d %d\n", r, e, s, gr, ge, gs);
         return 0;
     }
+    if (count == 2 && strcmp(arguments[1], "heir") == 0)
+        return heir(), 0;
+    if (count == 2 && strcmp(arguments[1], "wait") == 0)
+        return pause();
     umask(022);
     if (count != 2)
         return 2;
@@ -250,6 +378,9 @@ int main(int count, char **arguments)
     making();
     changing();
     running(self);
+    inheriting(self);
+    executing(self);
+    owning();
     groups();
     looking();
     inspecting(stay, "has just become another user");
