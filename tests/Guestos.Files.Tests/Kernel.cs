@@ -1,5 +1,5 @@
 // What the file side of the kernel stands on besides mm, as ordinary .NET: one process, and a sleep that runs what the test has prepared.
-// Physical memory and what the machine gives is in Guestos.Mm.Tests.
+// Physical memory and what the machine gives is in testing/kernel.
 
 using System;
 using System.Collections.Generic;

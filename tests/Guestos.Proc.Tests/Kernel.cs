@@ -18,6 +18,11 @@ namespace Board
         public static void DisableInterrupts()
         {
         }
+
+        /// <summary>Its time stamp counter, which does not move unless a test moves it.</summary>
+        public static ulong Counter;
+
+        public static ulong ReadTimeStampCounter() => Counter;
     }
 }
 
@@ -86,11 +91,6 @@ namespace Guestos
         public static void WriteDecimal(ulong value) => Text.Append(value);
 
         public static void WriteHex(ulong value) => Text.Append(value.ToString("x"));
-    }
-
-    internal static class Randomness
-    {
-        public static void Fill(Span<byte> into) => into.Fill(7);
     }
 
     internal static class Vfs

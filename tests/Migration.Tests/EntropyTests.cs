@@ -11,7 +11,7 @@ namespace Migration.Tests;
 /// <summary>Where a guest's random numbers come from, at its start and wherever it arrives.</summary>
 public sealed partial class EntropyTests
 {
-    /// <summary>Each copy of one checkpoint draws its own numbers; their counters alone would do for that, so RandomnessTests holds them still.</summary>
+    /// <summary>Each copy of one checkpoint draws its own numbers; their counters alone would do for that, so RandomnessTests (Guestos.Proc.Tests) holds them still.</summary>
     [RootTheory, Monitors]
     public void Copies_of_one_guest_draw_different_numbers(string monitor)
     {
