@@ -14,6 +14,7 @@ internal static class Uapi
     public const int ENOTDIR = -20;
     public const int EINVAL = -22;
     public const int EPIPE = -32;
+    public const int EOPNOTSUPP = -95;
     public const int ECONNRESET = -104;
     public const int ETIMEDOUT = -110;
     public const int ECONNREFUSED = -111;

@@ -242,6 +242,42 @@ public sealed class FailureTests : IDisposable
         guest.Hear(50);
     }
 
+    /// <summary>
+    /// A program begins to use LZCNT, which the header has not asked the destination for: the kernel gives no snapshot, and that is the reason which is told. The next move
+    /// asks, and is made.
+    /// </summary>
+    [RootFact]
+    public void What_a_program_begins_to_use_during_a_move_ends_it_and_is_the_reason()
+    {
+        guest = new Guest(space, "domain");
+        guest.Load("extend", 1);
+        using ManualResetEventSlim isUnderWay = new(), isUsed = new();
+        using (var fake = new FakeDestination(space, (_, socket) =>
+        {
+            FakeDestination.ReadRecords(socket, 10);
+            isUnderWay.Set();
+            isUsed.Wait(60_000);
+            byte[] rest = new byte[64 * 1024];
+            while (socket.Socket.Receive(rest) > 0) { }
+        }))
+        {
+            Task<string> said = Task.Run(() => guest.Migrate("--patience", "60", FakeDestination.Address));
+            Assert.True(isUnderWay.Wait(60_000), "the move does not begin");
+            guest.CheckLoads();
+            isUsed.Set();
+            Expect(5, "migrate: The kernel gives no checkpoint: a program has begun to use of the processor what the destination was not asked for", said.Result);
+            Assert.False(fake.Committed, "a migration that failed was committed");
+        }
+        guest.Hear(30);
+        var destination = new Machine(space, "domain", Repository.ReadImage("loader-checkpoint"), boot: "10.0.0.25");
+        using Machine source = guest.Source;
+        guest.Source = destination;
+        Assert.Contains("we have arrived", guest.Migrate(destination.Boot), StringComparison.Ordinal);
+        Assert.True(source.HasEnded(5000), "the source goes on running");
+        guest.CheckLoads();
+        guest.Hear(30);
+    }
+
     private void Fails(int exit, string reason, Action<FakeDestination, SecureSocket> behave, UploadRefusal answer = UploadRefusal.None)
     {
         using var fake = new FakeDestination(space, behave, answer);

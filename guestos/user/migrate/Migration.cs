@@ -257,10 +257,15 @@ internal unsafe struct Migration(Destination destination, int device, in Options
         return sent;
     }
 
-    /// <summary>The stream cannot go on: perhaps the loader has said why.</summary>
+    /// <summary>The stream cannot go on: the kernel gives no more of it, or perhaps the loader has said why.</summary>
     private ExitCode HearRefusal(int error)
     {
         const int Moment = 1000;
+        if (error == EOPNOTSUPP)
+        {
+            return Failure.Say(ExitCode.NoCheckpoint,
+                "a program has begun to use of the processor what the destination was not asked for"u8);
+        }
         bool hasSpoken = destination.HasSpoken(Moment);
         if (hasSpoken && destination.Hear(out HandOverKind kind, out CheckpointRefusal refusal, out ulong detail))
             return Refused(kind, refusal, detail);

@@ -10,7 +10,8 @@
    clock 0         answers with the nanoseconds of its wall clock and of its monotonic one
    wait 0          sleeps for a millisecond over and over; answers with the longest time in microseconds from one waking to the next since
                    the last answer, and with how often it woke
-   touch PAGES     dirties so many pages once, then sleeps: a server's share of writing */
+   touch PAGES     dirties so many pages once, then sleeps: a server's share of writing
+   extend 1        executes LZCNT, of which it has not asked CPUID, each time that it answers */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +68,7 @@ static char *map(size_t count)
 static void file_name(char *to, size_t number) { sprintf(to, "/tmp/f%zu/%zu", number / 256, number); }
 
 static char *kept;
-static int is_clock, is_waiting;
+static int is_clock, is_waiting, is_extending;
 static long long longest_wait, woken;
 
 static long long now(void)
@@ -133,6 +134,12 @@ static void check(char *answer)
     }
     if (is_waiting) {
         sprintf(answer, "right %lld %lld\n", longest_wait / 1000, woken);
+        return;
+    }
+    if (is_extending) {
+        uint64_t zeros;
+        __asm__ volatile("lzcnt %1, %0" : "=r"(zeros) : "r"(1ull << 40) : "cc");
+        sprintf(answer, zeros == 23 ? "right 23\n" : "wrong: %llu zeros\n", (unsigned long long)zeros);
         return;
     }
     if (brim >= 0) {
@@ -245,6 +252,8 @@ int main(int count, char **words)
         is_clock = 1;
     else if (!strcmp(kind, "wait"))
         is_waiting = 1;
+    else if (!strcmp(kind, "extend"))
+        is_extending = 1;
     else {
         memory = map(amount);
         last_written = 0;
@@ -265,7 +274,7 @@ int main(int count, char **words)
     dup2(null, 1);
     dup2(null, 2);
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock)
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock || is_extending)
         while (1)
             serve(listener, -1);
     if (is_waiting)
