@@ -189,17 +189,60 @@ public sealed class CommandTests(Cluster shared)
     {
         foreach (var place in (int[])[0, 4, 6, 15, 19, 23, 44, 55])
             RefuseCommand(place);
+        // There is no move to be given up.
+        var cancel = new byte[CancelCommand.Size];
+        CancelCommand.Emit(cancel);
+        Refuse(cancel);
         cluster.AssertStayed();
+    }
+
+    /// <summary>
+    /// A guest runs sixteen programs for others at a time. Each ends with its client's connection, and what it has started too, whether that hears SIGTERM or not.
+    /// </summary>
+    [ClusterFact]
+    public void Sixteen_programs_run_for_clients_and_end_with_their_connections()
+    {
+        const int Most = 16;
+        // As no other test's program has it among its words.
+        const string Sleeper = "77701";
+        List<GuestExec> running = [];
+        try
+        {
+            for (var i = 0; i < Most; i++)
+                running.Add(Start("sh", "-c", $"trap '' TERM; sleep {Sleeper} & wait"));
+            Cluster.Until(() => Sleepers() == Most, "not every program has started its own");
+            Assert.Contains("runs as many programs for others as it can", Assert.Throws<Failure>(() => Start("true")).Message, StringComparison.Ordinal);
+            running[0].Dispose();
+            Cluster.Until(() => Sleepers() == Most - 1, "what a program has started outlives its client's connection");
+            running[0] = Start("sleep", Sleeper);
+            Cluster.Until(() => Sleepers() == Most, "a program that has ended keeps its place");
+        }
+        finally
+        {
+            running.ForEach(program => program.Dispose());
+        }
+        Cluster.Until(() => Sleepers() == 0, "what a program has started outlives its client's connection");
+        Assert.Equal(0, Start("true").Run(null, _ => { }, _ => { }));
+        cluster.AssertStayed();
+
+        GuestExec Start(params string[] words) => GuestExec.Start(cluster.Connect(Cluster.Guest, MoveCommand.Port), cluster.GuestKey, words, Cluster.Patience);
+        // The page's own process has the word as well, but not alone behind the program's name.
+        int Sleepers() => cluster.Run("ps", "-o", "args").Split('\n').Count(line => line.Trim() == $"sleep {Sleeper}");
     }
 
     /// <summary>Gives a command of which one byte is wrong, which is refused.</summary>
     private void RefuseCommand(int place)
     {
-        using var socket = SecureSocket.Connect(cluster.Connect(Cluster.Guest, MoveCommand.Port), MoveCommand.HelloMagic, MoveCommand.HelloVersion, cluster.GuestKey);
-        socket.Socket.ReceiveTimeout = 10_000;
         var command = new byte[MoveCommand.Size];
         new MoveCommand { Address = Mint.Number(Cluster.Client), DestinationPort = 1707 }.Emit(command, new byte[20]);
         command[place] ^= 0x80;
+        Refuse(command);
+    }
+
+    private void Refuse(byte[] command)
+    {
+        using var socket = SecureSocket.Connect(cluster.Connect(Cluster.Guest, MoveCommand.Port), MoveCommand.HelloMagic, MoveCommand.HelloVersion, cluster.GuestKey);
+        socket.Socket.ReceiveTimeout = 10_000;
         socket.Send(command);
         var header = new byte[GuestEvent.HeaderSize];
         Assert.Equal(header.Length, socket.Receive(header));
