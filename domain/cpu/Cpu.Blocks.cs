@@ -87,6 +87,14 @@ public sealed unsafe partial class Cpu
     /// <param name="runs">how often it is interpreted before it is translated, where that is possible</param>
     private Block* Build(ulong rip, ulong linear, ulong physical, int mode, int runs)
     {
+        HostFloat.Leave(s);
+        var block = BuildInside(rip, linear, physical, mode, runs);
+        HostFloat.Enter(s);
+        return block;
+    }
+
+    private Block* BuildInside(ulong rip, ulong linear, ulong physical, int mode, int runs)
+    {
         if (!memory.Contains(physical, 1))
         {
             NoteException(ExceptionVector.GP, 0);
@@ -189,15 +197,15 @@ public sealed unsafe partial class Cpu
 
     private static void DropWriters(TlbEntry* tlb, byte* host)
     {
-        ulong* filled = Filled(tlb, Mmu.TlbEntries);
+        ulong* filled = Filled(tlb);
         for (ulong words = filled[Mmu.TlbEntries / 64]; words != 0; words &= words - 1)
         {
             int word = BitOperations.TrailingZeroCount(words);
             for (ulong slots = filled[word]; slots != 0; slots &= slots - 1)
             {
                 int slot = word * 64 + BitOperations.TrailingZeroCount(slots);
-                if (tlb[slot].Host == (ulong)host)
-                    tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+                if (tlb[slot].Host == (ulong)host || tlb[slot + Mmu.TlbEntries].Host == (ulong)host)
+                    Empty(tlb, slot);
             }
         }
     }

@@ -176,6 +176,9 @@ internal unsafe struct CpuState
     /// <summary>SSE control and status.</summary>
     public uint Mxcsr;
 
+    /// <summary>Generated code that loads the host's MXCSR, see <see cref="HostFloat"/>; 0 where there is none.</summary>
+    public nuint ExchangeMxcsr;
+
     /// <summary>x87 control, status (TOP kept apart), and tag (bit set: register holds a value).</summary>
     public ushort FpuControl;
     public ushort FpuStatus;
@@ -209,6 +212,14 @@ internal unsafe struct CpuState
 
     /// <summary>Host addresses within the block of translated code that runs; see Translator.Windows.</summary>
     public fixed ulong Window[8];
+
+    /// <summary>
+    /// Since the start: operands that a probe has not found, and walks of page tables. Nothing but tests reads them.
+    /// </summary>
+    public ulong Misses, Walks;
+
+    /// <summary>Registers of translated code for as long as it looks at a second entry of the TLB.</summary>
+    public ulong MissAddress, MissRegister, MissPointer;
 
     /// <summary>RBX, RBP, R12–R15 of the monitor while translated code runs.</summary>
     public fixed ulong HostRegisters[6];

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Testing.Processor;
 using Xunit;
@@ -21,6 +22,31 @@ public sealed unsafe class DeviceTests
         }
 
         public void Write(ulong offset, int size, ulong value) => Log.Add($"w{size}@{offset:x}={value:x}");
+    }
+
+    /// <summary>A device that computes with floating point, and has the garbage collected.</summary>
+    private sealed class Calculator : IDevice
+    {
+        private readonly double[] numbers = [3, 0, double.Epsilon];
+
+        public int Accesses { get; private set; }
+
+        public ulong Read(ulong offset, int size) => Compute();
+
+        public void Write(ulong offset, int size, ulong value) => Compute();
+
+        private ulong Compute()
+        {
+            Accesses++;
+            (double three, double none, double least) = (numbers[0], numbers[1], numbers[2]);
+            Assert.Equal(0x3fd5555555555555UL, BitConverter.DoubleToUInt64Bits(1 / three));
+            Assert.Equal(1UL, BitConverter.DoubleToUInt64Bits(least * (1 / (three - 2))));
+            Assert.True(double.IsNaN(none / none));
+            Assert.True(double.IsInfinity(three / none));
+            Assert.True(double.IsInfinity(double.MaxValue * three));
+            GC.Collect();
+            return 0;
+        }
     }
 
     // The page after RAM, seen at 0x400000.
@@ -70,6 +96,64 @@ public sealed unsafe class DeviceTests
         Assert.Equal(0x88UL, machine.S->Gpr[6]);
         Assert.Equal(0x55667788UL, machine.S->Gpr[0]);
         Assert.Equal(0x1122334455667788UL, machine.Read(TestMachine.StackTop - 8));
+    }
+
+    /// <summary>
+    /// While a device is accessed the guest's MXCSR is not in force: its rounding, its zeros for denormals and the
+    /// exceptions that it has unmasked do not reach the monitor's arithmetic, nor that arithmetic the guest's flags.
+    /// </summary>
+    [Theory]
+    [InlineData(0xe040u)]
+    [InlineData(0xdfc0u)]
+    [InlineData(0x1f80u)]
+    public void TheGuestsFloatingPointControlIsNotTheDevices(uint control)
+    {
+        // The first run has the monitor's own code compiled while the guest runs, and the compiler computes, too.
+        Compute(control);
+        var (unmasked, masked) = Compute(control);
+        Assert.Equal($"{control:x}", $"{unmasked:x}");
+        Assert.Equal($"{control | 0x1fa0:x}", $"{masked:x}");
+    }
+
+    /// <summary>MXCSR behind accesses to the calculator, as it was loaded, and with a division and exceptions masked.
+    /// </summary>
+    private static (ulong Unmasked, ulong Masked) Compute(uint control)
+    {
+        const ulong values = 0x200000;
+        var machine = new TestMachine();
+        var device = new Calculator();
+        machine.Bus.MapMmio(Physical, 0x1000, device);
+        machine.Bus.MapPorts(0x300, 16, device);
+        machine.Entry(Window) = Physical | 7;
+        machine.Write(values, control);
+        machine.Write(values + 8, control | 0x1f80);
+        machine.Write(values + 32, BitConverter.DoubleToUInt64Bits(1));
+        machine.Write(values + 40, BitConverter.DoubleToUInt64Bits(3));
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.mov(rdi, Window);
+            a.mov(esi, (uint)values);
+            a.mov(edx, 0x300);
+            foreach (int at in new[] { 0, 8 })
+            {
+                a.ldmxcsr(__dword_ptr[rsi + at]);
+                a.movsd(xmm0, __qword_ptr[rsi + 32]);
+                a.mov(rax, __qword_ptr[rdi]);
+                a.mov(__dword_ptr[rdi], ecx);
+                a.add(__dword_ptr[rdi], 1);
+                a.@in(al, dx);
+                a.@out(dx, al);
+                // Inexact, where that is masked.
+                if (at != 0)
+                    a.divsd(xmm0, __qword_ptr[rsi + 40]);
+                a.mov(rax, __qword_ptr[rdi + 7]);
+                a.stmxcsr(__dword_ptr[rsi + at + 4]);
+            }
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.True(device.Accesses >= 14, $"{device.Accesses} accesses");
+        return (machine.Read(values) >> 32, machine.Read(values + 8) >> 32);
     }
 
     [Fact]

@@ -90,6 +90,72 @@ public sealed unsafe class TlbTests
         Assert.Equal(2UL, machine.Read(OtherData + 16));
     }
 
+    /// <summary>How the operands of <see cref="TwoPagesOfOneSlotAreFoundByTurns"/> are addressed.</summary>
+    public enum Operands
+    {
+        Single,
+        Pairs,
+        Constant,
+        ConstantPairs,
+    }
+
+    /// <summary>
+    /// Two pages that belong to one slot of the TLB are walked to once, however often they are used by turns; and
+    /// translated code finds both without the interpreter.
+    /// </summary>
+    [Theory]
+    [InlineData(Operands.Single, false)]
+    [InlineData(Operands.Single, true)]
+    [InlineData(Operands.Pairs, false)]
+    [InlineData(Operands.Pairs, true)]
+    [InlineData(Operands.Constant, true)]
+    [InlineData(Operands.ConstantPairs, true)]
+    public void TwoPagesOfOneSlotAreFoundByTurns(Operands operands, bool user)
+    {
+        const int rounds = 1000;
+        const ulong rival = Page + ((ulong)Mmu.TlbEntries << 12), rivalFrame = 0x800000;
+        var machine = new TestMachine();
+        machine.Write(0x12000 + (rival >> 21) * 8, (TestMachine.PageTable + 0x4000) | 7);
+        machine.Write(Page, 3);
+        machine.Write(rivalFrame, 5);
+        machine.Place(FaultHandler, a => a.hlt());
+        machine.Gate(13, FaultHandler);
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, rounds);
+            a.mov(esi, (uint)Page);
+            a.mov(edi, (uint)rival);
+            a.Label(ref loop);
+            foreach (var (register, page) in new[] { (rsi, Page), (rdi, rival) })
+            {
+                MemoryOperand At(int offset) => operands is Operands.Single or Operands.Pairs
+                    ? new MemoryOperand(register, offset, 8) : new MemoryOperand(Register.RIP, (long)page + offset, 8);
+                // The sum of what was read, and the count of what was written, with a way to both TLBs.
+                a.AddInstruction(Instruction.Create(Code.Add_r64_rm64, Register.RAX, At(0)));
+                if (operands is Operands.Pairs or Operands.ConstantPairs)
+                    a.AddInstruction(Instruction.Create(Code.Add_r64_rm64, Register.RAX, At(16)));
+                a.mov(r8, rcx);
+                a.AddInstruction(Instruction.Create(Code.Inc_rm64, At(0x80)));
+                if (operands is Operands.Pairs or Operands.ConstantPairs)
+                    a.AddInstruction(Instruction.Create(Code.Inc_rm64, At(0x88)));
+            }
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        if (user)
+            machine.ToUser();
+        (ulong walks, ulong misses) = (machine.S->Walks, machine.S->Misses);
+        machine.RunToHalt();
+        Assert.Equal(rounds * 8UL, machine.S->Gpr[0]);
+        Assert.Equal((ulong)rounds, machine.Read(Page + 0x80));
+        Assert.Equal((ulong)rounds, machine.Read(rivalFrame + 0x80));
+        Assert.InRange(machine.S->Walks - walks, 4UL, 40UL);
+        if (TestMachine.Translates)
+            Assert.InRange(machine.S->Misses - misses, 4UL, 40UL);
+    }
+
     /// <summary>Of many instructions all see that a page has moved.</summary>
     [Fact]
     public void SoDoManyInstructions()

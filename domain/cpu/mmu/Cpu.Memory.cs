@@ -149,12 +149,15 @@ public sealed unsafe partial class Cpu
     {
         var entry = Slot(write ? s->WriteTlb : s->ReadTlb, address);
         var saved = *entry;
+        var outer = lent;
+        lent = entry;
         entry->Tag = (address + (ulong)(size - 1)) & ~Mmu.OffsetMask;
         entry->Addend = (ulong)s->Scratch - address;
         s->Alone[0] = *op;
         s->Stopped = false;
         s->Alone->Handler(s, s->Alone);
         *entry = saved;
+        lent = outer;
         if (!s->Stopped)
             return false;
         // The probe before the operation translated the same bytes for writing: this cannot fail.
@@ -193,16 +196,25 @@ public sealed unsafe partial class Cpu
         return false;
     }
 
+    /// <summary>An entry that leads to a copy for the moment (<see cref="RunOnCopy"/>), or null.</summary>
+    private TlbEntry* lent;
+
     /// <summary>
-    /// As <see cref="Translate"/>, by the TLB where it has the page; otherwise it has it then, if it is RAM.
+    /// As <see cref="Translate"/>, by the TLB where it has the page; otherwise it has it then, if it is RAM. The page is
+    /// in the slot's first entry afterwards.
     /// </summary>
     private bool TranslateData(ulong linear, int access, out ulong physical)
     {
+        s->Misses++;
         bool write = (access & AccessWrite) != 0;
-        var entry = Slot(write ? s->WriteTlb : s->ReadTlb, linear);
+        var tlb = write ? s->WriteTlb : s->ReadTlb;
+        var entry = Slot(tlb, linear);
+        var second = entry + Mmu.TlbEntries;
         ulong page = linear & ~Mmu.OffsetMask;
-        // The other condition: the entry may lead to a copy for the moment (RunOnCopy).
-        if (entry->Tag == page && entry->Addend == entry->Host - page)
+        bool whole = entry != lent;
+        if (whole && entry->Tag != page && second->Tag == page)
+            (*entry, *second) = (*second, *entry);
+        if (whole && entry->Tag == page)
         {
             physical = entry->Addend + linear - (ulong)memory.Base;
             return true;
@@ -210,12 +222,18 @@ public sealed unsafe partial class Cpu
         if (!Translate(linear, access, out physical))
             return false;
         // Stores into pages that hold decoded code must come through the slow path to be noticed.
-        if (memory.Contains(physical, 1) && !(write && pages[physical >> 12].Mask != 0))
+        if (whole && memory.Contains(physical, 1) && !(write && pages[physical >> 12].Mask != 0))
         {
+            int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
+            if (entry->Tag != Mmu.Empty(slot, Mmu.TlbEntries))
+            {
+                *second = *entry;
+                NoteFilled(FilledSeconds(tlb), slot, Mmu.TlbEntries);
+            }
             entry->Tag = page;
             entry->Host = (ulong)memory.Base + (physical & ~Mmu.OffsetMask);
             entry->Addend = entry->Host - page;
-            NoteFilled(write ? s->WriteTlb : s->ReadTlb, linear, Mmu.TlbEntries);
+            NoteFilled(Filled(tlb), slot, Mmu.TlbEntries);
         }
         return true;
     }
@@ -228,12 +246,14 @@ public sealed unsafe partial class Cpu
             Buffer.MemoryCopy(memory.Base + physical, to, size, size);
             return;
         }
+        HostFloat.Leave(s);
         for (int step; size > 0; size -= step, physical += (ulong)step, to += step)
         {
             step = DeviceStep(size);
             ulong value = bus.ReadMmio(physical, step);
             Buffer.MemoryCopy(&value, to, step, step);
         }
+        HostFloat.Enter(s);
     }
 
     private void WritePhysical(ulong physical, byte* from, int size)
@@ -245,6 +265,7 @@ public sealed unsafe partial class Cpu
             Buffer.MemoryCopy(from, memory.Base + physical, size, size);
             return;
         }
+        HostFloat.Leave(s);
         for (int step; size > 0; size -= step, physical += (ulong)step, from += step)
         {
             step = DeviceStep(size);
@@ -252,6 +273,7 @@ public sealed unsafe partial class Cpu
             Buffer.MemoryCopy(from, &value, step, step);
             bus.WriteMmio(physical, step, value);
         }
+        HostFloat.Enter(s);
     }
 
     // A device register is accessed whole when the access is a power of two; odd pieces go byte by byte.

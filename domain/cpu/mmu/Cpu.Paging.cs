@@ -33,6 +33,7 @@ public sealed unsafe partial class Cpu
             return true;
         }
         physical = 0;
+        s->Walks++;
         if (!IsCanonical(linear))
         {
             NoteException(ExceptionVector.GP, 0);
@@ -129,7 +130,8 @@ public sealed unsafe partial class Cpu
         entry->Tag = page;
         entry->Addend = physical - rip;
         entry->Host = StampOf(page, physical);
-        NoteFilled(s->Cpl == 3 ? userExecute : kernelExecute, rip, Mmu.CodeTlbEntries);
+        NoteFilled(FilledCode(s->Cpl == 3 ? userExecute : kernelExecute), (int)(rip >> 12) & (Mmu.CodeTlbEntries - 1),
+            Mmu.CodeTlbEntries);
         int hash = (int)(rip >> 12) & 4095;
         s->ExecutedPages[hash >> 6] |= 1UL << (hash & 63);
         return true;
@@ -191,10 +193,10 @@ public sealed unsafe partial class Cpu
     }
 
     // Behind the entries a bit for each that has been filled since all were empty, and one for each word of such bits.
-    private static TlbEntry* AllocateTlb(CodeMemory? code, int entries)
+    private static TlbEntry* AllocateTlb(CodeMemory? code, int entries, int ways)
     {
-        int words = entries / 64 + 1;
-        return (TlbEntry*)AllocateState(code, entries * sizeof(TlbEntry) + words * sizeof(ulong));
+        int words = ways * (entries / 64 + 1);
+        return (TlbEntry*)AllocateState(code, ways * entries * sizeof(TlbEntry) + words * sizeof(ulong));
     }
 
     /// <summary>
@@ -203,56 +205,83 @@ public sealed unsafe partial class Cpu
     /// </summary>
     private static TlbEntry* AllocateTlb(CodeMemory? code)
     {
-        var tlb = AllocateTlb(code, Mmu.TlbEntries);
+        var tlb = AllocateTlb(code, Mmu.TlbEntries, 2);
         // An operand that begins at the end of the address space ends in page 0.
         foreach (int slot in new[] { 0, Mmu.TlbEntries - 1 })
-            tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+            Empty(tlb, slot);
         return tlb;
     }
 
     private static TlbEntry* AllocateCodeTlb(CodeMemory? code)
     {
-        var tlb = AllocateTlb(code, Mmu.CodeTlbEntries);
+        var tlb = AllocateTlb(code, Mmu.CodeTlbEntries, 1);
         for (int slot = 0; slot < Mmu.CodeTlbEntries; slot++)
-        {
-            tlb[slot].Tag = Mmu.Empty(slot, Mmu.CodeTlbEntries);
-            tlb[slot].Host = NoStamp;
-        }
+            EmptyCode(tlb, slot);
         return tlb;
     }
 
-    private static ulong* Filled(TlbEntry* tlb, int entries) => (ulong*)(tlb + entries);
+    private static ulong* Filled(TlbEntry* tlb) => (ulong*)(tlb + 2 * Mmu.TlbEntries);
 
-    private static void NoteFilled(TlbEntry* tlb, ulong linear, int entries)
+    private static ulong* FilledSeconds(TlbEntry* tlb) => Filled(tlb) + Mmu.TlbEntries / 64 + 1;
+
+    private static ulong* FilledCode(TlbEntry* tlb) => (ulong*)(tlb + Mmu.CodeTlbEntries);
+
+    /// <summary>Empties both entries of a slot of a TLB for data.</summary>
+    private static void Empty(TlbEntry* tlb, int slot)
     {
-        int slot = (int)(linear >> 12) & (entries - 1);
-        ulong* filled = Filled(tlb, entries);
-        filled[slot >> 6] |= 1UL << (slot & 63);
-        filled[entries >> 6] |= 1UL << (slot >> 6);
+        tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+        tlb[slot + Mmu.TlbEntries].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
     }
 
-    private static void Clear(TlbEntry* tlb, int entries)
+    private static void EmptyCode(TlbEntry* tlb, int slot)
     {
-        ulong* filled = Filled(tlb, entries);
-        for (ulong* words = filled + entries / 64; *words != 0; *words &= *words - 1)
-        {
-            int word = BitOperations.TrailingZeroCount(*words);
-            for (; filled[word] != 0; filled[word] &= filled[word] - 1)
-            {
-                int slot = word * 64 + BitOperations.TrailingZeroCount(filled[word]);
-                tlb[slot].Tag = Mmu.Empty(slot, entries);
-                tlb[slot].Host = NoStamp;
-            }
-        }
+        tlb[slot].Tag = Mmu.Empty(slot, Mmu.CodeTlbEntries);
+        tlb[slot].Host = NoStamp;
+    }
+
+    /// <param name="filled">behind the entries of the TLB</param>
+    private static void NoteFilled(ulong* filled, int slot, int slots)
+    {
+        filled[slot >> 6] |= 1UL << (slot & 63);
+        filled[slots >> 6] |= 1UL << (slot >> 6);
+    }
+
+    private static void Clear(TlbEntry* tlb)
+    {
+        for (int slot; (slot = TakeFilled(Filled(tlb), Mmu.TlbEntries)) >= 0;)
+            tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+        for (int slot; (slot = TakeFilled(FilledSeconds(tlb), Mmu.TlbEntries)) >= 0;)
+            tlb[slot + Mmu.TlbEntries].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+    }
+
+    private static void ClearCode(TlbEntry* tlb)
+    {
+        for (int slot; (slot = TakeFilled(FilledCode(tlb), Mmu.CodeTlbEntries)) >= 0;)
+            EmptyCode(tlb, slot);
+    }
+
+    /// <summary>Takes a bit back.</summary>
+    /// <returns>its slot; negative when there is none</returns>
+    private static int TakeFilled(ulong* filled, int slots)
+    {
+        ulong* words = filled + slots / 64;
+        if (*words == 0)
+            return -1;
+        int word = BitOperations.TrailingZeroCount(*words);
+        int slot = word * 64 + BitOperations.TrailingZeroCount(filled[word]);
+        filled[word] &= filled[word] - 1;
+        if (filled[word] == 0)
+            *words &= *words - 1;
+        return slot;
     }
 
     /// <summary>Forgets every translation.</summary>
     internal void FlushTranslations()
     {
-        Clear(kernelRead, Mmu.TlbEntries);
-        Clear(kernelWrite, Mmu.TlbEntries);
-        Clear(userRead, Mmu.TlbEntries);
-        Clear(userWrite, Mmu.TlbEntries);
+        Clear(kernelRead);
+        Clear(kernelWrite);
+        Clear(userRead);
+        Clear(userWrite);
         ClearCode();
         s->LargeFirst = ulong.MaxValue;
         s->LargeLast = 0;
@@ -280,22 +309,19 @@ public sealed unsafe partial class Cpu
 
     private static void Forget(TlbEntry* tlb, ulong linear)
     {
-        int slot = (int)(linear >> 12) & (Mmu.TlbEntries - 1);
-        tlb[slot].Tag = Mmu.Empty(slot, Mmu.TlbEntries);
+        Empty(tlb, (int)(linear >> 12) & (Mmu.TlbEntries - 1));
     }
 
     private static void ForgetCode(TlbEntry* tlb, ulong linear)
     {
-        int slot = (int)(linear >> 12) & (Mmu.CodeTlbEntries - 1);
-        tlb[slot].Tag = Mmu.Empty(slot, Mmu.CodeTlbEntries);
-        tlb[slot].Host = NoStamp;
+        EmptyCode(tlb, (int)(linear >> 12) & (Mmu.CodeTlbEntries - 1));
     }
 
     /// <summary>Forgets code translations; stamps stay.</summary>
     private void ClearCode()
     {
-        Clear(kernelExecute, Mmu.CodeTlbEntries);
-        Clear(userExecute, Mmu.CodeTlbEntries);
+        ClearCode(kernelExecute);
+        ClearCode(userExecute);
         for (int i = 0; i < 64; i++)
             s->ExecutedPages[i] = 0;
     }

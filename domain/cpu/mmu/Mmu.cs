@@ -25,7 +25,10 @@ internal enum Prepared
 /// </remarks>
 internal static unsafe class Mmu
 {
-    /// <summary>Entries of a TLB for data, which reach 16 MiB, and of one for code: powers of two, at most 4096.
+    /// <summary>
+    /// Slots of a TLB for data, which reach 16 MiB, and of one for code: powers of two, at most 4096. A slot for data has
+    /// two entries, so that two pages that belong to it do not take turns: the first, which probes look at, and behind
+    /// those of all slots the second, with the page that the first had before. A page is in one of them at most.
     /// </summary>
     public const int TlbEntries = 4096, CodeTlbEntries = 1024;
 

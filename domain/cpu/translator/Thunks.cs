@@ -40,11 +40,25 @@ internal sealed unsafe class Thunks
     /// <summary>A function that returns at once: a call of it without suppressed transition is a safe point.</summary>
     public readonly uint Nothing;
 
+    /// <summary>
+    /// A function of C, uint Exchange(uint value): loads MXCSR and returns what it was. It uses the 8 bytes below the
+    /// stack pointer, which the ABI leaves it.
+    /// </summary>
+    public readonly uint ExchangeMxcsr;
+
     public Thunks(CpuState* s, Emitter emit)
     {
         this.s = s;
         this.emit = emit;
         Nothing = Start();
+        emit.Return();
+        ExchangeMxcsr = Start();
+        var before = HostOperand.At(Rsp, -8);
+        var value = HostOperand.At(Rsp, -4);
+        emit.Store32(value, Rdi);
+        emit.ModRm(0, false, 0x0fae, 3, before);      // STMXCSR
+        emit.ModRm(0, false, 0x0fae, 2, value);       // LDMXCSR
+        emit.Load32(Rax, before);
         emit.Return();
         Enter = Start();
         EnterFrom(false);
@@ -106,6 +120,39 @@ internal sealed unsafe class Thunks
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)&code->Host));
         emit.Cmp(Pointer, HostOperand.At(Scratch, (int)(ulong)s->JumpCache + 8));
         return (other, emit.JumpIf(HostCondition.NotEqual, emit.Here));
+    }
+
+    /// <summary>
+    /// What a probe calls that has missed, with the offset of the slot's entry in <see cref="Pointer"/>, and in
+    /// <see cref="Scratch"/> the address less the entry's tag: where the slot's second entry has the page, exchanges
+    /// both, with the address in Scratch and the condition "equal". Otherwise the condition is "not equal". Other
+    /// registers stay. See <see cref="Mmu.TlbEntries"/>.
+    /// </summary>
+    /// <param name="whole">the same with the address in Scratch</param>
+    public uint LookAgain(TlbEntry* tlb, out uint whole)
+    {
+        int first = (int)(ulong)tlb, second = (int)(ulong)(tlb + Mmu.TlbEntries);
+        uint start = Start();
+        emit.Add(Scratch, HostOperand.At(Pointer, first));
+        whole = emit.Here;
+        emit.Store(HostOperand.Absolute(&s->MissAddress), Scratch);
+        emit.AndImmediate(HostOperand.Of(Scratch), ~(int)Mmu.OffsetMask);
+        emit.Cmp(Scratch, HostOperand.At(Pointer, second));
+        uint missed = emit.JumpIf(HostCondition.NotEqual, emit.Here);
+        emit.Store(HostOperand.Absolute(&s->MissRegister), Rax);
+        for (int word = 0; word < 24; word += 8)
+        {
+            emit.Load(Rax, HostOperand.At(Pointer, first + word));
+            emit.Load(Scratch, HostOperand.At(Pointer, second + word));
+            emit.Store(HostOperand.At(Pointer, first + word), Scratch);
+            emit.Store(HostOperand.At(Pointer, second + word), Rax);
+        }
+        emit.Load(Rax, HostOperand.Absolute(&s->MissRegister));
+        emit.Load(Scratch, HostOperand.Absolute(&s->MissAddress));
+        emit.Cmp(Scratch, HostOperand.Of(Scratch));
+        emit.PatchJump(missed, emit.Here);
+        emit.Return();
+        return start;
     }
 
     // Aligned also because the runtime takes pointers with bit 1 for those of generic methods.

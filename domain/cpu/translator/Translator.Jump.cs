@@ -10,7 +10,8 @@ internal sealed unsafe partial class Translator
     /// <summary>A jump to where an operation does what cannot be done here.</summary>
     /// <param name="Site">where the jump's displacement is</param>
     /// <param name="Dirty">the vector registers that the state has not</param>
-    private readonly record struct Cold(uint Site, int Slot, uint Dirty);
+    /// <param name="Miss">what a probe that has missed does before</param>
+    private readonly record struct Cold(uint Site, int Slot, uint Dirty, Miss Miss = default);
 
     /// <summary>A way out of the block, to another.</summary>
     /// <param name="Executed">instructions of the block up to there</param>
@@ -35,6 +36,7 @@ internal sealed unsafe partial class Translator
         foreach (var way in cold)
         {
             emit.PatchJump(way.Site, emit.Here);
+            LookAgain(way.Miss);
             StoreVectors(way.Dirty);
             LeaveTo(way.Slot);
         }

@@ -16,6 +16,29 @@ internal sealed unsafe partial class Translator
 
     private const int TagOffset = 0, HostOffset = 16;
 
+    /// <summary>A probe that has missed: what to do where the slot's second entry has the page.</summary>
+    /// <param name="Again">where the probe begins, with the address in Scratch; 0: nothing is to be done</param>
+    /// <param name="Entry">the entry of a constant address, 0 of another: then its offset is in Pointer</param>
+    /// <param name="Keeps">the value of Pointer is needed</param>
+    private readonly record struct Miss(uint Again, bool Write, uint Entry, bool Keeps = false);
+
+    /// <summary>Looks at the slot's second entry, and where that has the page, probes again.</summary>
+    private void LookAgain(in Miss miss)
+    {
+        if (miss.Again == 0)
+            return;
+        ref readonly var look = ref lookAgain[(IsUser ? 2 : 0) + (miss.Write ? 1 : 0)];
+        bool keeps = miss.Keeps && miss.Entry != 0;
+        if (keeps)
+            emit.Store(HostOperand.Absolute(&s->MissPointer), Pointer);
+        if (miss.Entry != 0)
+            emit.MoveImmediate(Pointer, miss.Entry - (uint)(ulong)Tlb(miss.Write));
+        emit.Call(miss.Entry != 0 ? look.Whole : look.Probed);
+        if (keeps)
+            emit.Load(Pointer, HostOperand.Absolute(&s->MissPointer));
+        emit.JumpIf(HostCondition.Equal, miss.Again);
+    }
+
     /// <summary>Whether the operand's address can be computed here.</summary>
     private static bool IsAddressKnown(in Instruction i, int size)
     {
@@ -95,11 +118,12 @@ internal sealed unsafe partial class Translator
     private HostOperand Probe(int size, bool write, int slot)
     {
         var tlb = Tlb(write);
+        uint again = emit.Here;
         emit.Rorx(Pointer, Scratch, 12 - Mmu.EntryShift);
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - size);
-        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot, dirty));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.Above, emit.Here), slot, dirty, new Miss(again, write, 0)));
         emit.Load(Pointer, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
         return HostOperand.At(Pointer, Scratch, 0, 0);
     }
@@ -109,8 +133,10 @@ internal sealed unsafe partial class Translator
     {
         var entry = Tlb(write) + ((address >> 12) & (Mmu.TlbEntries - 1));
         emit.MoveImmediate(Scratch, address & ~Mmu.OffsetMask);
+        uint again = emit.Here;
         emit.Cmp(Scratch, HostOperand.Absolute(&entry->Tag));
-        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
+        cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty,
+            new Miss(again, write, (uint)(ulong)entry)));
         emit.Load(Pointer, HostOperand.Absolute(&entry->Host));
         return HostOperand.At(Pointer, (int)(address & Mmu.OffsetMask));
     }

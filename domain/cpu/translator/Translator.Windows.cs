@@ -56,7 +56,8 @@ internal sealed unsafe partial class Translator
     /// <param name="Site">a jump's displacement</param>
     /// <param name="Whole">it takes over the whole instruction, otherwise from its access on</param>
     /// <param name="Dirty">the vector registers that the state has not</param>
-    private readonly record struct Retreat(uint Site, int At, bool Whole, uint Dirty);
+    /// <param name="Miss">what is done before</param>
+    private readonly record struct Retreat(uint Site, int At, bool Whole, uint Dirty, Miss Miss);
 
     private readonly List<Retreat> retreats = [];
 
@@ -359,8 +360,10 @@ internal sealed unsafe partial class Translator
             // All of the window lies in one page, since each of its operands does.
             tlb += (constant.Page >> 12) & (Mmu.TlbEntries - 1);
             emit.MoveImmediate(Scratch, constant.Page);
+            uint repeat = emit.Here;
             emit.Cmp(Scratch, HostOperand.Absolute(&tlb->Tag));
-            retreats.Add(new Retreat(emit.JumpIf(HostCondition.NotEqual, emit.Here), at, whole, dirty));
+            retreats.Add(new Retreat(emit.JumpIf(HostCondition.NotEqual, emit.Here), at, whole, dirty,
+                new Miss(repeat, range.Written, (uint)(ulong)tlb, true)));
             emit.Load(Scratch, HostOperand.Absolute(&tlb->Host));
             emit.Lea(Scratch, HostOperand.At(Scratch, range.Low));
             emit.Store(HostOperand.Absolute(&s->Window[range.Index]), Scratch);
@@ -368,11 +371,13 @@ internal sealed unsafe partial class Translator
         }
         int above = planned[operand].Offset - range.Low;
         LoadScratch(address with { Displacement = address.Displacement - above });
+        uint again = emit.Here;
         emit.Rorx(Pointer, Scratch, 12 - Mmu.EntryShift);
         emit.AndImmediate32(Pointer, (Mmu.TlbEntries - 1) << Mmu.EntryShift);
         emit.Sub(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + TagOffset));
         emit.CmpImmediate(HostOperand.Of(Scratch), 4096 - (range.High - range.Low));
-        retreats.Add(new Retreat(emit.JumpIf(HostCondition.Above, emit.Here), at, whole, dirty));
+        retreats.Add(new Retreat(emit.JumpIf(HostCondition.Above, emit.Here), at, whole, dirty,
+            new Miss(again, range.Written, 0)));
         emit.Add(Scratch, HostOperand.At(Pointer, (int)(ulong)tlb + HostOffset));
         emit.Store(HostOperand.Absolute(&s->Window[range.Index]), Scratch);
     }
@@ -383,17 +388,12 @@ internal sealed unsafe partial class Translator
     // The first version has come from further back: the host has all registers that the second expects there.
     private void EmitRetreats()
     {
-        foreach (var (site, at, whole, stored) in retreats)
+        foreach (var (site, at, whole, stored, miss) in retreats)
         {
-            uint to = whole ? wholes[at] : accesses[at];
-            if (stored == 0)
-            {
-                emit.PatchJump(site, to);
-                continue;
-            }
             emit.PatchJump(site, emit.Here);
+            LookAgain(miss);
             StoreVectors(stored);
-            emit.Jump(to);
+            emit.Jump(whole ? wholes[at] : accesses[at]);
         }
     }
 }

@@ -22,6 +22,9 @@ internal sealed unsafe partial class Translator
     private readonly Emitter emit;
     private readonly Thunks thunks;
     private readonly uint first, kernelStray, userStray;
+
+    /// <summary>Thunks.LookAgain of the TLBs: kernel's reads and writes, the user's.</summary>
+    private readonly (uint Probed, uint Whole)[] lookAgain = new (uint, uint)[4];
     private readonly InstructionInfoFactory information = new();
     private readonly TlbEntry* kernelRead, kernelWrite, kernelExecute, userRead, userWrite, userExecute;
 
@@ -49,11 +52,16 @@ internal sealed unsafe partial class Translator
         this.userExecute = userExecute;
         emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
         thunks = new Thunks(s, emit);
+        s->ExchangeMxcsr = thunks.ExchangeMxcsr;
         kernelStray = thunks.Stray(kernelExecute, out uint exhausted);
         s->ReturnBottom = ReturnStack.Make(memory.AllocateStack(ReturnStack.Bytes), exhausted);
         userStray = thunks.Stray(userExecute, out exhausted);
         s->OtherReturnBottom = ReturnStack.Make(memory.AllocateStack(ReturnStack.Bytes), exhausted);
         ReturnStack.Empty(s);
+        lookAgain[0].Probed = thunks.LookAgain(kernelRead, out lookAgain[0].Whole);
+        lookAgain[1].Probed = thunks.LookAgain(kernelWrite, out lookAgain[1].Whole);
+        lookAgain[2].Probed = thunks.LookAgain(userRead, out lookAgain[2].Whole);
+        lookAgain[3].Probed = thunks.LookAgain(userWrite, out lookAgain[3].Whole);
         emit.Align(64);
         first = emit.Here;
     }
