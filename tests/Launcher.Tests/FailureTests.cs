@@ -59,6 +59,18 @@ public class FailureTests
     }
 
     [Fact]
+    public void A_folder_of_control_groups_has_a_path_of_160_bytes_at_most()
+    {
+        string path = "/" + new string('x', 159);
+        foreach (bool arm64 in Images)
+        {
+            AssertSays(BadArguments, "--cgroup is not of the form and in the range that --help tells", new Launch(["--cgroup", path + "x", "m", "f"], [Launch.Record()], arm64: arm64));
+            using Launch there = new(["--cgroup", path, "m", "f"], [Launch.Record()], arm64: arm64);
+            Assert.Equal(NotStarted, there.End().Code);
+        }
+    }
+
+    [Fact]
     public void A_name_that_is_too_long_for_a_sentence_is_cut()
     {
         string name = "-" + new string('x', 5000);
