@@ -87,6 +87,21 @@ public class SandboxTests(ITestOutputHelper output)
         Assert.Equal("", result.Errors);
     }
 
+    /// <summary>What is never left out: without it no byte of a guest is looked at, and one sentence says why.</summary>
+    [Theory]
+    [InlineData(157, 38, "the kernel refuses no_new_privs")]             // prctl(PR_SET_NO_NEW_PRIVS)
+    [InlineData(126, -1, "capabilities cannot be dropped")]              // capset
+    [InlineData(317, -1, "the kernel refuses the system call filter")]   // seccomp
+    public void Where_the_kernel_refuses_the_lock_in_nothing_is_run(int call, int argument, string reason)
+    {
+        string source = Path.Combine(Repository.Root, "tests", "Domain.Tests", "programs", "refuse.c"), refuse = Path.GetTempFileName();
+        Programs.Run("gcc", "-O1", "-o", refuse, source);
+        using var kernel = new Monitor.Kernel([0xb0, 0xfe, 0xe6, 0x64]);   // mov al, 0xfe; out 0x64, al
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none"], prefix: [refuse, $"{call}", $"{argument}"]);
+        File.Delete(refuse);
+        Assert.Equal((3, "", $"domain: no sandbox, so nothing is run: {reason}: operation not permitted\n"), (result.ExitCode, result.Output, result.Errors));
+    }
+
     /// <summary>Both by what unshare(1) is told about namespaces in its own, whose limit of more of them it may set.</summary>
     [Theory]
     [InlineData(1000, false)]
