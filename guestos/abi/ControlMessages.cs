@@ -54,7 +54,9 @@ internal static unsafe class ControlMessages
                 if (!((UserPointer<LocalCredentials>)data).TryGet(out how.Credentials))
                     return Errno.EFAULT;
                 how.NamesCredentials = true;
-                return how.Credentials.MayBeClaimed ? 0 : Errno.EPERM;
+                if (!how.Credentials.MayBeClaimed)
+                    return Errno.EPERM;
+                return ProcessTable.Find(how.Credentials.ProcessId) != null ? 0 : Errno.ESRCH;
             default:
                 return Errno.EINVAL;
         }

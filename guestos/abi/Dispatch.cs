@@ -129,7 +129,7 @@ public static unsafe class Dispatch
             SystemCall.Settimeofday => TimeCalls.Settimeofday(a),
             SystemCall.Reboot => ProcessCalls.Reboot(a, b, c),
             SystemCall.Sethostname => ProcessCalls.Sethostname(a, b),
-            SystemCall.Setdomainname => Errno.EPERM,
+            SystemCall.Setdomainname => ProcessCalls.Setdomainname(a, b),
             SystemCall.Gettid => Thread.Current->Id,
             SystemCall.Tkill => SignalCalls.Tkill(a, b),
             SystemCall.Time => TimeCalls.Time(a),

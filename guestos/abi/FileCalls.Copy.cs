@@ -13,7 +13,7 @@ public static unsafe partial class FileCalls
         File* source = Descriptor.FileOf(from);
         if (target == null || source == null || !target->MayWrite || !source->MayRead)
             return Errno.EBADF;
-        if (Appends(target))
+        if (Appends(target) || PassesEnd(source, offset, count) || PassesEnd(target, 0, count))
             return Errno.EINVAL;
         Files.Hold(target);
         Files.Hold(source);
@@ -52,6 +52,8 @@ public static unsafe partial class FileCalls
             return Errno.EINVAL;
         if (PipeFile.Is(source) && !fromOffset.IsNull || PipeFile.Is(target) && !toOffset.IsNull)
             return Errno.ESPIPE;
+        if (PassesEnd(source, fromOffset, count) || PassesEnd(target, toOffset, count))
+            return Errno.EINVAL;
         if (how.Has(nonBlocking)
             && ((Files.Poll(source) & PollEvents.In) == 0 || (Files.Poll(target) & PollEvents.Out) == 0))
             return (Files.Poll(source) & PollEvents.HangUp) != 0 ? 0 : Errno.EAGAIN;
@@ -145,6 +147,18 @@ public static unsafe partial class FileCalls
         Files.Release(source);
         Files.Release(target);
         return result;
+    }
+
+    /// <summary>
+    /// Where the bytes of a file begin that are read or written there is told, or its position; from there on it cannot
+    /// have as many.
+    /// </summary>
+    private static bool PassesEnd(File* file, UserPointer<ulong> offset, ulong count)
+    {
+        ulong from = file->Position;
+        if (!offset.IsNull && !offset.TryGet(out from))
+            return false;   // who reads it next says so
+        return RegularFile.Is(file) && PassesEnd(from, count);
     }
 
     /// <summary>These calls name a place in the target, which O_APPEND takes away.</summary>

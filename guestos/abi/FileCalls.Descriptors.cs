@@ -333,7 +333,7 @@ public static unsafe partial class FileCalls
     {
         const uint closeOnExec = 0x5451;
         const uint notCloseOnExec = 0x5450;     // FIOCLEX, FIONCLEX
-        if (!Descriptor.TryFind(number, out Descriptor descriptor))
+        if (!Descriptor.TryFind(number, out Descriptor descriptor) || descriptor.File->IsPath)
             return Errno.EBADF;
         if ((uint)request is closeOnExec or notCloseOnExec)
         {

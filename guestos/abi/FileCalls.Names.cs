@@ -278,7 +278,8 @@ public static unsafe partial class FileCalls
             return Errno.ENODEV;
         if (root == null)
             return Errno.ENOMEM;
-        byte* path = PathBuffers.Take();
+        bool isFilled = !type.SequenceEqual("sysfs"u8) || SystemTree.TryFill(root);
+        byte* path = isFilled ? PathBuffers.Take() : null;
         long error = path == null ? Errno.ENOMEM : Vfs.PathOf(point, path, Vfs.PathCapacity);
         if (error >= 0)
             error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);

@@ -385,7 +385,7 @@ public static unsafe partial class FileCalls
         long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
         if (error < 0)
             return error;
-        error = GiveFileSystem(inode, buffer);
+        error = buffer.Put(new FileSystemStatus(inode));
         Vfs.Release(inode);
         return error;
     }
@@ -393,9 +393,6 @@ public static unsafe partial class FileCalls
     public static long Fstatfs(ulong descriptor, UserPointer<FileSystemStatus> buffer)
     {
         File* file = Descriptor.FileOf(descriptor);
-        return file == null ? Errno.EBADF : GiveFileSystem(file->Inode, buffer);
+        return file == null ? Errno.EBADF : buffer.Put(new FileSystemStatus(file));
     }
-
-    private static long GiveFileSystem(Inode* inode, UserPointer<FileSystemStatus> buffer) =>
-        buffer.TryPut(new FileSystemStatus(inode)) ? 0 : Errno.EFAULT;
 }

@@ -61,6 +61,8 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
+        if (PassesEnd(offset, count))
+            return Errno.EINVAL;
         Files.Hold(file);
         Transfer to = Transfer.Of(range.To(MaxTransfer));
         long result = Files.ReadAt(file, offset, ref to);
@@ -81,12 +83,18 @@ public static unsafe partial class FileCalls
             return Errno.EBADF;
         if (!UserRange.TryMake(buffer, count, out UserRange range))
             return Errno.EFAULT;
+        if (PassesEnd(offset, count))
+            return Errno.EINVAL;
         Files.Hold(file);
         Transfer from = Transfer.Of(range.To(MaxTransfer));
         long result = Files.WriteAt(file, offset, ref from);
         Files.Release(file);
         return result;
     }
+
+    /// <summary>It would end behind the last byte that a file could have (EINVAL).</summary>
+    private static bool PassesEnd(ulong offset, ulong count) =>
+        count > long.MaxValue || offset > long.MaxValue - count;
 
     public static long Preadv(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset) =>
         (long)offset < 0 ? Errno.EINVAL : Vectored(descriptor, vectors, count, offset, false);
@@ -222,14 +230,18 @@ public static unsafe partial class FileCalls
         const uint punchHole = 2;
         const uint zeroRange = 16;
         File* file = Descriptor.FileOf(descriptor);
-        if (file == null || !file->MayWrite)
+        if (file == null)
             return Errno.EBADF;
-        if (!RegularFile.Is(file))
-            return Errno.ENODEV;
-        if (!CallFlags.TryMake(mode, keepSize | punchHole | zeroRange, out CallFlags flags))
-            return Errno.EOPNOTSUPP;
         if ((long)offset < 0 || (long)length <= 0)
             return Errno.EINVAL;
+        if (!CallFlags.TryMake(mode, keepSize | punchHole | zeroRange, out CallFlags flags))
+            return Errno.EOPNOTSUPP;
+        if (!file->MayWrite)
+            return Errno.EBADF;
+        if (PipeFile.Is(file))
+            return Errno.ESPIPE;
+        if (!RegularFile.Is(file))
+            return Errno.ENODEV;
         if (offset + length > FileContent.MaxSize)
             return Errno.EFBIG;
         Inode* inode = file->Inode;
@@ -237,6 +249,8 @@ public static unsafe partial class FileCalls
         if (flags.Has(punchHole | zeroRange) && Seals.ForbidWriting(inode)
             || grows && Seals.ForbidSize(inode, offset + length))
             return Errno.EPERM;
+        if (grows && offset + length > ResourceLimits.Of(Process.Current, Resource.FileSize))
+            return ResourceLimits.FileTooLarge();
         Files.Hold(file);
         SleepLock.Take(&inode->ContentLock);
         long error = flags.Has(punchHole | zeroRange)

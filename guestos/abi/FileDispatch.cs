@@ -90,10 +90,10 @@ public static class FileDispatch
         SystemCall.Fchmodat => FileCalls.Fchmodat(a, b, c),
         SystemCall.Faccessat => FileCalls.Faccessat(a, b, c),
         SystemCall.Pselect6 => PollCalls.Pselect6(a, b, c, d, e, f),
-        SystemCall.Ppoll => PollCalls.Ppoll(a, b, c, d),
+        SystemCall.Ppoll => PollCalls.Ppoll(a, b, c, d, e),
         SystemCall.Splice => FileCalls.Splice(a, b, c, d, e, f),
         SystemCall.Utimensat => FileCalls.Utimensat(a, b, c, d),
-        SystemCall.EpollPwait => PollCalls.EpollPwait(a, b, c, d, e),
+        SystemCall.EpollPwait => PollCalls.EpollPwait(a, b, c, d, e, f),
         SystemCall.Eventfd => PollCalls.Eventfd(a),
         SystemCall.Fallocate => FileCalls.Fallocate(a, b, c, d),
         SystemCall.Eventfd2 => PollCalls.Eventfd2(a, b),
@@ -128,7 +128,7 @@ public static class FileDispatch
         SystemCall.Signalfd4 => TimerFileCalls.Signalfd4(a, b, c, d),
         SystemCall.PidfdOpen => PidFileCalls.Open(a, b),
         SystemCall.PidfdSendSignal => PidFileCalls.SendSignal(a, b, c, d),
-        SystemCall.EpollPwait2 => PollCalls.EpollPwait2(a, b, c, d, e),
+        SystemCall.EpollPwait2 => PollCalls.EpollPwait2(a, b, c, d, e, f),
         _ => Dispatch.Unknown,
     };
 }

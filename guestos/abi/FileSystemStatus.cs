@@ -20,7 +20,21 @@ public unsafe struct FileSystemStatus
     public ulong Flags;
     private fixed ulong unused[4];
 
-    /// <summary>Null: of pipes, sockets and the like.</summary>
+    /// <summary>SOCKFS_MAGIC.</summary>
+    private const ulong SocketMagic = 0x534f434b;
+
+    /// <summary>S_IFMT.</summary>
+    private const uint TypeMask = 0xf000;
+
+    /// <summary>Of an open file that need not have an inode.</summary>
+    public FileSystemStatus(File* file)
+        : this(file->Inode)
+    {
+        if (file->Inode == null && (file->Operations->Mode & TypeMask) == (uint)InodeType.SOCK)
+            Type = SocketMagic;
+    }
+
+    /// <summary>Null: of pipes and the like.</summary>
     public FileSystemStatus(Inode* inode)
     {
         this = default;

@@ -183,6 +183,8 @@ public static unsafe partial class LocalCalls
             return Send(file, ref pieces, ref how, 0, 0, 0);
         }
 
+        if (pieces.Count == 0)
+            return 0;
         LocalReceipt receipt = default;
         long result = Receive(file, ref pieces, ref receipt, 0);
         receipt.Drop();

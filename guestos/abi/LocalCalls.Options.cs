@@ -39,12 +39,55 @@ public static unsafe partial class LocalCalls
                 return SocketOptions.ReadTimeout(value, length, ref socket->ReceiveTimeout);
             case SocketOptions.SendTimeout:
                 return SocketOptions.ReadTimeout(value, length, ref socket->SendTimeout);
-            case SocketOptions.ReuseAddress or SocketOptions.Broadcast or SocketOptions.KeepAlive
-                or SocketOptions.Linger or SocketOptions.Priority:
+            case SocketOptions.ReceiveLow:
+                int least = number < 0 ? int.MaxValue : number;
+                socket->LeastToReceive = Math.Max(least, 1);
+                return 0;
+            case SocketOptions.Linger:
+                return SetLinger(socket, value, length);
+            case SocketOptions.DetachFilter:
+                return Errno.ENOENT;    // there is none
+            default:
+                return Keep(socket, (uint)name, number);
+        }
+    }
+
+    /// <summary>Options without a meaning here.</summary>
+    private static long Keep(LocalSocket* socket, uint name, int number)
+    {
+        switch (name)
+        {
+            case SocketOptions.ReuseAddress:
+                socket->ReusesAddress = number != 0;
+                return 0;
+            case SocketOptions.Broadcast:
+                socket->Broadcasts = number != 0;
+                return 0;
+            case SocketOptions.KeepAlive:
+                socket->KeepsAlive = number != 0;
+                return 0;
+            case SocketOptions.NoCheck:
+                socket->HasNoChecksum = number != 0;
+                return 0;
+            case SocketOptions.Priority:
+                socket->Priority = number;
                 return 0;
             default:
                 return Errno.ENOPROTOOPT;
         }
+    }
+
+    /// <summary>struct linger. EINVAL, EFAULT.</summary>
+    private static long SetLinger(LocalSocket* socket, UserPointer<SocketOptions.LingerOption> value, ulong length)
+    {
+        if ((uint)length < sizeof(SocketOptions.LingerOption))
+            return Errno.EINVAL;
+        if (!value.TryGet(out SocketOptions.LingerOption linger))
+            return Errno.EFAULT;
+        socket->Lingers = linger.On != 0;
+        if (linger.On != 0)
+            socket->LingerSeconds = linger.Seconds;
+        return 0;
     }
 
     public static long Getsockopt(ulong descriptor, ulong level, ulong name, UserPointer<byte> value,
@@ -108,9 +151,28 @@ public static unsafe partial class LocalCalls
                 *number = (int)Family;
                 break;
             case SocketOptions.Linger:
+                number[0] = socket->Lingers ? 1 : 0;
+                number[1] = socket->LingerSeconds;
                 return 2 * sizeof(int);
-            case SocketOptions.ReuseAddress or SocketOptions.Broadcast or SocketOptions.KeepAlive
-                or SocketOptions.Priority or SocketOptions.Protocol:
+            case SocketOptions.ReceiveLow:
+                *number = socket->LeastToReceive;
+                break;
+            case SocketOptions.ReuseAddress:
+                *number = socket->ReusesAddress ? 1 : 0;
+                break;
+            case SocketOptions.Broadcast:
+                *number = socket->Broadcasts ? 1 : 0;
+                break;
+            case SocketOptions.KeepAlive:
+                *number = socket->KeepsAlive ? 1 : 0;
+                break;
+            case SocketOptions.NoCheck:
+                *number = socket->HasNoChecksum ? 1 : 0;
+                break;
+            case SocketOptions.Priority:
+                *number = socket->Priority;
+                break;
+            case SocketOptions.Protocol:
                 break;
             default:
                 return 0;

@@ -326,12 +326,13 @@ public static unsafe partial class MemoryCalls
             return Errno.EFAULT;
         if (RoundUp(oldLength) == 0)
             return Errno.EINVAL;
+        // What is cut off may be of several areas.
+        if (whole && !isFixed && size.Length <= old.Length)
+            return Shrink(space, old, size.Length);
         if (!whole || area->End < old.End)
             return Errno.EFAULT;
         if (isFixed)
             return MoveTo(space, area, old, target);
-        if (size.Length <= old.Length)
-            return Shrink(space, old, size.Length);
         return Grow(space, area, old, size.Length, (flags & MremapMayMove) != 0);
     }
 
@@ -521,6 +522,8 @@ public static unsafe partial class MemoryCalls
         if (!PageRange.TryMake(address, length, out PageRange range))
             return Errno.ENOMEM;
         AddressSpace* space = Process.Current->Space;
+        if (advice is MadvDontNeed or MadvFree && AddressSpace.LockedPagesIn(space, range) != 0)
+            return Errno.EINVAL;
         if (advice is MadvDontNeed or MadvFree)
             DropPrivatePages(space, range);
         if (advice is MadvWipeOnFork && !IsPrivateMemory(space, range))

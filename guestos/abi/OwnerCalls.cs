@@ -81,9 +81,13 @@ internal static unsafe class OwnerCalls
         answer = Errno.EFAULT;
         switch (request)
         {
-            case FileIoctl.SetAsynchronous when FileOwner.CanSignal(file):
-                if (((UserPointer<int>)argument).TryGet(out int on))
+            case FileIoctl.SetAsynchronous:
+                if (!((UserPointer<int>)argument).TryGet(out int on))
+                    return true;
+                if (FileOwner.CanSignal(file))
                     answer = FileOwner.SetAsynchronous(file, descriptor.Number, on != 0);
+                else
+                    answer = on != 0 ? Errno.ENOTTY : 0;
                 return true;
             case FileIoctl.SetOwner or FileIoctl.SetGroup when isSocket:
                 if (((UserPointer<int>)argument).TryGet(out int owner))

@@ -37,7 +37,7 @@ public static unsafe class PidFileCalls
                 return Errno.EINVAL;
             if (process != self && given.Code is >= 0 or SignalCode.ThreadKill)
                 return Errno.EPERM;
-            sent = new SignalInformation { Code = given.Code, First = given.Sender, Second = given.Value };
+            sent = given.Whole;
         }
 
         if (!Signal.TryMakeOrNone((uint)number, out Signal signal))

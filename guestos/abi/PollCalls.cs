@@ -35,13 +35,29 @@ public static unsafe class PollCalls
         Wait(descriptors, (uint)count, AfterMilliseconds((int)milliseconds));
 
     public static long Ppoll(UserPointer<PollDescriptor> descriptors, ulong count, UserPointer<Time> timeout,
-        UserPointer<ulong> mask)
+        UserPointer<ulong> mask, ulong maskSize)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error < 0)
             return error;
-        error = SetMask(mask);
-        return error < 0 ? error : Wait(descriptors, (uint)count, deadline);
+        error = SetMask(mask, maskSize);
+        if (error < 0)
+            return error;
+        long ready = Wait(descriptors, (uint)count, deadline);
+        TellTimeLeft(timeout, deadline);
+        return ready;
+    }
+
+    /// <summary>
+    /// What is left of a struct timespec, however the call has ended. A time of 0 stays, and memory that cannot be
+    /// written to is no error, as on Linux (fs/select.c, poll_select_finish).
+    /// </summary>
+    private static void TellTimeLeft(UserPointer<Time> timeout, ulong deadline)
+    {
+        if (timeout.IsNull || deadline is 0 or Never)
+            return;
+        ulong left = deadline - Math.Min(deadline, Clock.Monotonic);
+        timeout.TryPut(new Time { Seconds = (long)(left / 1_000_000_000), Part = (long)(left % 1_000_000_000) });
     }
 
     private static long Wait(UserPointer<PollDescriptor> descriptors, ulong count, ulong deadline)
@@ -176,12 +192,14 @@ public static unsafe class PollCalls
         {
             if (!mask.TryGet(out MaskArgument argument))
                 return Errno.EFAULT;
-            error = SetMask(argument.Mask);
+            error = SetMask(argument.Mask, argument.Size);
             if (error < 0)
                 return error;
         }
 
-        return Wait(count, read, write, except, deadline);
+        long ready = Wait(count, read, write, except, deadline);
+        TellTimeLeft(timeout, deadline);
+        return ready;
     }
 
     private const int SetWords = FileTable.Capacity / 64;
@@ -366,20 +384,20 @@ public static unsafe class PollCalls
     }
 
     public static long EpollPwait(ulong epoll, UserPointer<EpollEvent> events, ulong most, ulong milliseconds,
-        UserPointer<ulong> mask)
+        UserPointer<ulong> mask, ulong maskSize)
     {
-        long error = SetMask(mask);
+        long error = SetMask(mask, maskSize);
         return error < 0 ? error : EpollWait(epoll, events, most, milliseconds);
     }
 
     /// <summary>epoll_pwait2(2): the time as a struct timespec.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]      // FileDispatch would clear its locals at every call
     public static long EpollPwait2(ulong epoll, UserPointer<EpollEvent> events, ulong most, UserPointer<Time> timeout,
-        UserPointer<ulong> mask)
+        UserPointer<ulong> mask, ulong maskSize)
     {
         long error = AfterTime(timeout, out ulong deadline);
         if (error == 0)
-            error = SetMask(mask);
+            error = SetMask(mask, maskSize);
         return error < 0 ? error : EpollWaitUntil(epoll, events, most, deadline);
     }
 
@@ -427,10 +445,12 @@ public static unsafe class PollCalls
     }
 
     /// <summary>The signal mask for the time of the call; the way back to user mode restores the old one.</summary>
-    private static long SetMask(UserPointer<ulong> wanted)
+    private static long SetMask(UserPointer<ulong> wanted, ulong size)
     {
         if (wanted.IsNull)
             return 0;
+        if (size != sizeof(ulong))
+            return Errno.EINVAL;
         if (!wanted.TryGet(out ulong mask))
             return Errno.EFAULT;
         Signals.ReplaceMask(mask);

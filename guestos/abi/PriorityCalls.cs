@@ -229,6 +229,24 @@ public static unsafe class PriorityCalls
     {
         if ((int)id < 0 || from.IsNull || flags != 0)
             return Errno.EINVAL;
+        UserPointer<uint> sizeAt = from.Address;
+        if (!sizeAt.TryGet(out uint size))
+            return Errno.EFAULT;
+        if (size == 0)
+            size = (uint)sizeof(Attributes);
+        // What later versions of Linux add is refused unless it is 0.
+        bool fits = size >= sizeof(Attributes) && size <= Frames.Size;
+        for (ulong i = (ulong)sizeof(Attributes); fits && i < size; i++)
+        {
+            if (!((UserPointer<byte>)from.Address).At(i).TryGet(out byte added))
+                return Errno.EFAULT;
+            fits = added == 0;
+        }
+        if (!fits)
+        {
+            sizeAt.TryPut((uint)sizeof(Attributes));
+            return Errno.E2BIG;
+        }
         if (!from.TryGet(out Attributes wanted))
             return Errno.EFAULT;
         Thread* thread = Find(id);

@@ -53,8 +53,11 @@ public static unsafe class ProcessCalls
         }
         if (!at.TryGet(out CloneArguments arguments))
             return Errno.EFAULT;
+        const ulong clearHandlers = Processes.CloneClearHandlers;
+        const ulong bothOfHandlers = clearHandlers | Processes.CloneSignalHandlers;
         if ((arguments.Flags & 0xff) != 0 || !Signal.TryMakeOrNone(arguments.ExitSignal, out _)
-            || (arguments.Flags & ~0xffffffffUL) != 0
+            || (arguments.Flags & ~(0xffffffffUL | clearHandlers)) != 0
+            || (arguments.Flags & bothOfHandlers) == bothOfHandlers
             || arguments.ExitSignal != 0 && Processes.TellsOthers(arguments.Flags))
             return Errno.EINVAL;
         ulong flags = arguments.Flags | arguments.ExitSignal;
@@ -454,22 +457,37 @@ public static unsafe class ProcessCalls
         SystemNames.KernelRelease.CopyTo(all.Slice(2 * Field, Field));
         SystemNames.KernelVersion.CopyTo(all.Slice(3 * Field, Field));
         SystemNames.Machine.CopyTo(all.Slice(4 * Field, Field));
-        SystemNames.DomainName.CopyTo(all.Slice(5 * Field, Field));
+        HostName.Domain.CopyTo(all.Slice(5 * Field, Field));
         return to.TryPutAll(all) ? 0 : Errno.EFAULT;
     }
 
     public static long Sethostname(UserPointer<byte> name, ulong length)
     {
+        Span<byte> text = stackalloc byte[HostName.MaxLength];
+        long error = ReadName(name, length, ref text);
+        if (error == 0)
+            HostName.Set(text);
+        return error;
+    }
+
+    public static long Setdomainname(UserPointer<byte> name, ulong length)
+    {
+        Span<byte> text = stackalloc byte[HostName.MaxLength];
+        long error = ReadName(name, length, ref text);
+        if (error == 0)
+            HostName.SetDomain(text);
+        return error;
+    }
+
+    /// <summary>0, or EPERM, EINVAL, EFAULT.</summary>
+    private static long ReadName(UserPointer<byte> name, ulong length, ref Span<byte> text)
+    {
         if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
-        if (length > HostName.MaxLength)
+        if ((uint)length > HostName.MaxLength)
             return Errno.EINVAL;
-        Span<byte> text = stackalloc byte[HostName.MaxLength];
         text = text.Slice(0, (int)length);
-        if (!name.TryGetAll(text))
-            return Errno.EFAULT;
-        HostName.Set(text);
-        return 0;
+        return name.TryGetAll(text) ? 0 : Errno.EFAULT;
     }
 
     /// <summary>struct rlimit.</summary>

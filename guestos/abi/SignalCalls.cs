@@ -238,6 +238,9 @@ public static unsafe class SignalCalls
         public int Padding;
         public ulong Sender;
         public ulong Value;
+
+        internal readonly SignalInformation Whole =>
+            new() { Code = Code, Error = Error, First = Sender, Second = Value };
     }
 
     public static long RtSigqueueinfo(ulong id, ulong number, UserPointer<QueuedInformation> information)
@@ -255,7 +258,7 @@ public static unsafe class SignalCalls
         Process* process = named->Process;
         if (!Permissions.MaySignal(Process.Current, process))
             return Errno.EPERM;
-        SignalInformation whole = new() { Code = sent.Code, First = sent.Sender, Second = sent.Value };
+        SignalInformation whole = sent.Whole;
         return Signals.Send(process, signal, whole) ? 0 : Errno.EAGAIN;
     }
 
@@ -276,7 +279,7 @@ public static unsafe class SignalCalls
             return Errno.ESRCH;
         if (!Permissions.MaySignal(Process.Current, thread->Process))
             return Errno.EPERM;
-        SignalInformation whole = new() { Code = sent.Code, First = sent.Sender, Second = sent.Value };
+        SignalInformation whole = sent.Whole;
         return Signals.Send(thread, signal, whole) ? 0 : Errno.EAGAIN;
     }
 }

@@ -22,6 +22,7 @@ public static unsafe partial class SocketCalls
     private const ulong KeepInterval = 5;
     private const ulong KeepCount = 6;
     private const ulong QuickAcknowledgement = 12;
+    private const ulong CongestionControl = 13;
     private const ulong UserTimeout = 18;
 
     // include/uapi/linux/in.h
@@ -44,6 +45,8 @@ public static unsafe partial class SocketCalls
             return result;
         if ((int)length < 0 || (uint)length < sizeof(int))
             return Errno.EINVAL;
+        if (level == LevelTcp && name == CongestionControl && socket->Kind == SocketKind.Stream)
+            return SetCongestionControl(value, (uint)length);
         // Options of IPv6 take no value for 0.
         int number = 0;
         if ((level != LevelIp6 || value != 0) && !((UserPointer<int>)value).TryGet(out number))
@@ -63,18 +66,28 @@ public static unsafe partial class SocketCalls
         };
     }
 
-    /// <summary>struct linger.</summary>
-    private struct LingerOption
+    /// <summary>TCP_CA_NAME_MAX.</summary>
+    private const int MaxAlgorithmName = 16;
+
+    /// <summary>The algorithm of the stack (RFC 9438), which is all that may be chosen.</summary>
+    private static ReadOnlySpan<byte> Algorithm => "cubic"u8;
+
+    /// <summary>TCP_CONGESTION: 0, or ENOENT for any other.</summary>
+    private static long SetCongestionControl(UserPointer<byte> value, uint length)
     {
-        public int On;
-        public int Seconds;
+        Span<byte> name = stackalloc byte[MaxAlgorithmName];
+        name = name.Slice(0, (int)Math.Min(length, MaxAlgorithmName - 1));
+        if (!value.TryGetAll(name))
+            return Errno.EFAULT;
+        int end = name.IndexOf((byte)0);
+        return name.Slice(0, end < 0 ? name.Length : end).SequenceEqual(Algorithm) ? 0 : Errno.ENOENT;
     }
 
-    private static long SetLinger(Socket* socket, UserPointer<LingerOption> value, ulong length)
+    private static long SetLinger(Socket* socket, UserPointer<SocketOptions.LingerOption> value, ulong length)
     {
         if ((uint)length < 2 * sizeof(int))
             return Errno.EINVAL;
-        if (!value.TryGet(out LingerOption linger))
+        if (!value.TryGet(out SocketOptions.LingerOption linger))
             return Errno.EFAULT;
         socket->LingerOn = linger.On != 0;
         if (linger.On != 0)
@@ -107,6 +120,8 @@ public static unsafe partial class SocketCalls
             case SocketOptions.Priority:
                 socket->Priority = number;
                 return 0;
+            case SocketOptions.DetachFilter:
+                return Errno.ENOENT;    // there is none
             default:
                 return Errno.ENOPROTOOPT;
         }
@@ -210,6 +225,11 @@ public static unsafe partial class SocketCalls
                 pair[0] = socket->LingerOn ? 1 : 0;
                 pair[1] = socket->LingerSeconds;
                 return 2 * sizeof(int);
+            case (LevelTcp, CongestionControl) when socket->Kind == SocketKind.Stream:
+                var text = new Span<byte>(answer, MaxAlgorithmName);
+                text.Clear();
+                Algorithm.CopyTo(text);
+                return MaxAlgorithmName;
             case (LevelSocket, SocketOptions.ReceiveTimeout) or (LevelSocket, SocketOptions.SendTimeout):
                 ulong timeout = name == SocketOptions.ReceiveTimeout ? socket->ReceiveTimeout : socket->SendTimeout;
                 answer[0] = (long)(timeout / 1_000_000_000);

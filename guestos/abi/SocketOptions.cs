@@ -11,15 +11,25 @@ internal static class SocketOptions
     public const uint ReceiveBuffer = 8;
     public const uint KeepAlive = 9;
     public const uint InlineUrgent = 10;
+    public const uint NoCheck = 11;
     public const uint Priority = 12;
     public const uint Linger = 13;
     public const uint PassCredentials = 16;
     public const uint PeerCredentials = 17;
+    public const uint ReceiveLow = 18;
     public const uint ReceiveTimeout = 20;
     public const uint SendTimeout = 21;
+    public const uint DetachFilter = 27;
     public const uint Accepting = 30;
     public const uint Protocol = 38;
     public const uint Domain = 39;
+
+    /// <summary>struct linger.</summary>
+    internal struct LingerOption
+    {
+        public int On;
+        public int Seconds;
+    }
 
     /// <summary>SO_RCVTIMEO and SO_SNDTIMEO: nanoseconds, 0 for none. EINVAL, EFAULT, EDOM.</summary>
     public static long ReadTimeout(UserPointer<PollCalls.Time> value, ulong length, ref ulong timeout)

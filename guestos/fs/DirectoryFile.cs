@@ -16,9 +16,11 @@ public static unsafe class DirectoryFile
 
     public static bool Is(File* file) => file->Operations == Operations;
 
-    /// <summary>To a place that was told, or by so much; there is no end to count from (EINVAL).</summary>
+    /// <summary>
+    /// To a place that was told, or by so much; there is no end to count from (EINVAL), but in /proc, where it is 0.
+    /// </summary>
     private static long Seek(File* file, long offset, uint whence) =>
-        whence <= 1 ? Files.SeekInside(file, offset, whence) : Errno.EINVAL;
+        whence <= 1 || whence == 2 && !file->Inode->IsInMemory ? Files.SeekInside(file, offset, whence) : Errno.EINVAL;
 
     private static long Read(File* file, ref Transfer to) => Errno.EISDIR;
 

@@ -118,6 +118,11 @@ public static unsafe class ProcText
                     return Errno.EINVAL;
                 HostName.Set(value);
                 break;
+            case ProcNode.DomainName:
+                if (value.Length > HostName.MaxLength)
+                    return Errno.EINVAL;
+                HostName.SetDomain(value);
+                break;
             case ProcNode.ProcessName or ProcNode.TaskName:
                 Process* process = ProcessTable.Find(file->Inode->ProcProcess);
                 if (process == null || ThreadOf(process, file->Inode) == null)
@@ -215,7 +220,7 @@ public static unsafe class ProcText
                 Line(text, HostName.Text);
                 break;
             case ProcNode.DomainName:
-                Line(text, SystemNames.DomainName);
+                Line(text, HostName.Domain);
                 break;
             case ProcNode.KernelRelease:
                 Line(text, SystemNames.KernelRelease);

@@ -285,8 +285,8 @@ public static unsafe class ProcTree
     };
 
     private static bool IsWritable(ProcNode node) =>
-        node is ProcNode.HostName or ProcNode.Overcommit or ProcNode.ProcessName or ProcNode.TaskName
-            or ProcNode.ProcessMemory or ProcNode.TaskMemory;
+        node is ProcNode.HostName or ProcNode.DomainName or ProcNode.Overcommit
+            or ProcNode.ProcessName or ProcNode.TaskName or ProcNode.ProcessMemory or ProcNode.TaskMemory;
 
     /// <summary>Its name is a number.</summary>
     private static bool IsNumbered(ProcNode node) =>

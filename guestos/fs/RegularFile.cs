@@ -67,16 +67,18 @@ public static unsafe class RegularFile
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long WriteContent(File* file, ulong offset, ref Transfer from)
     {
+        if (from.Count == 0)
+            return 0;
         if (Mounts.IsReadOnly(file->Inode->Volume))
             return Errno.EROFS;
         if (Seals.ForbidWriting(file->Inode))
             return Errno.EPERM;
         ulong allowed = Seals.Allow(file->Inode, offset, from.Count);
-        if (allowed == 0 && from.Count > 0)
+        if (allowed == 0)
             return Errno.EPERM;
         from.Limit(allowed);
         ulong limit = ResourceLimits.Of(Process.Current, Resource.FileSize);
-        if (offset >= limit && from.Count > 0)
+        if (offset >= limit)
             return ResourceLimits.FileTooLarge();
         from.Limit(limit - Math.Min(limit, offset));
         long count = FileContent.Write(file->Inode, offset, ref from);

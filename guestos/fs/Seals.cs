@@ -19,8 +19,8 @@ public static unsafe class Seals
     private const ulong PageSize = 4096;
 
     /// <summary>
-    /// EPERM: not open for writing, or sealed against it. EBUSY: to be sealed against writing while it is mapped, for
-    /// reading alone, too. EINVAL.
+    /// EPERM: not open for writing, or sealed against it. EBUSY: to be sealed against writing while it is mapped and
+    /// shared, for reading alone, too. EINVAL.
     /// </summary>
     public static long Add(File* file, uint wanted)
     {
@@ -30,7 +30,7 @@ public static unsafe class Seals
         if (!file->MayWrite || !inode->IsSealable || (inode->Seals & Seal) != 0)
             return Errno.EPERM;
         bool becomesReadOnly = (wanted & Write) != 0 && (inode->Seals & Write) == 0;
-        if (becomesReadOnly && inode->Object.Mappings > 0)
+        if (becomesReadOnly && inode->Object.SharedMappings > 0)
             return Errno.EBUSY;
         inode->Seals |= (byte)wanted;
         return 0;

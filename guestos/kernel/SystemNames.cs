@@ -11,5 +11,4 @@ public static class SystemNames
     public static ReadOnlySpan<byte> KernelRelease => "6.12.0"u8;
     public static ReadOnlySpan<byte> KernelVersion => "#1 guestos"u8;
     public static ReadOnlySpan<byte> Machine => "x86_64"u8;
-    public static ReadOnlySpan<byte> DomainName => "(none)"u8;
 }

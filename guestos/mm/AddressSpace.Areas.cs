@@ -38,7 +38,7 @@ public unsafe partial struct AddressSpace
         area->End = range.End;
         area->Protection = protection;
         area->Flags = flags;
-        area->File = HoldMapped(file);
+        area->File = HoldMapped(file, area->Shared);
         area->Offset = offset;
         area->FileEnd = fileEnd;
         Link(space, area);
@@ -56,12 +56,13 @@ public unsafe partial struct AddressSpace
         Count(space, area);
     }
 
-    private static MemoryObject* HoldMapped(MemoryObject* file)
+    private static MemoryObject* HoldMapped(MemoryObject* file, bool shared)
     {
         if (file != null)
         {
             MemoryObject.Operations.Hold(file);
             file->Mappings++;
+            file->SharedMappings += shared ? 1 : 0;
         }
         return file;
     }
@@ -122,6 +123,7 @@ public unsafe partial struct AddressSpace
         if (area->File != null)
         {
             area->File->Mappings--;
+            area->File->SharedMappings -= area->Shared ? 1 : 0;
             MemoryObject.Operations.Release(area->File);
         }
         s_areas.Free(area);
@@ -175,7 +177,7 @@ public unsafe partial struct AddressSpace
         if (upper == null)
             return false;
         *upper = *area;
-        HoldMapped(upper->File);
+        HoldMapped(upper->File, upper->Shared);
         upper->Offset += at - area->Start;
         upper->Start = at;
         upper->Flags &= ~AreaFlags.GrowsDown;

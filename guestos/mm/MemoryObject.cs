@@ -12,6 +12,9 @@ public unsafe struct MemoryObject
     /// <summary>Areas of address spaces that it is mapped into.</summary>
     public int Mappings;
 
+    /// <summary>Those of them that are shared: what is written there is the file's.</summary>
+    public int SharedMappings;
+
     /// <summary>Address spaces that run it as their program.</summary>
     public int Executions;
 

@@ -5,8 +5,9 @@ namespace Guestos;
 /// </summary>
 public unsafe struct SignalInformation
 {
-    /// <summary>si_code.</summary>
+    /// <summary>si_code, and si_errno, which only a sender may set (rt_sigqueueinfo(2)).</summary>
     public int Code;
+    public int Error;
 
     /// <summary>si_pid | si_uid &lt;&lt; 32, or si_addr.</summary>
     public ulong First;

@@ -11,7 +11,7 @@ public static unsafe partial class Processes
     private const ulong CloneVm = 0x100;
     private const ulong CloneFileSystem = 0x200;
     private const ulong CloneFiles = 0x400;
-    private const ulong CloneSignalHandlers = 0x800;
+    public const ulong CloneSignalHandlers = 0x800;
     private const ulong ClonePidFile = 0x1000;
     private const ulong CloneTraced = 0x2000;
     private const ulong CloneVfork = 0x4000;
@@ -24,6 +24,9 @@ public static unsafe partial class Processes
     private const ulong CloneChildClearId = 0x200000;
     private const ulong CloneUntraced = 0x800000;
     private const ulong CloneChildSetId = 0x1000000;
+
+    /// <summary>CLONE_CLEAR_SIGHAND, of clone3(2): no handler of the cloner's; what is ignored stays so.</summary>
+    public const ulong CloneClearHandlers = 0x1_0000_0000;
 
     /// <summary>What wait4 reports of a process that goes on.</summary>
     public const int ContinuedStatus = 0xffff;
@@ -224,6 +227,8 @@ public static unsafe partial class Processes
         }
         else
             child->Actions = SignalActions.Fork(parent->Actions);
+        if (child->Actions != null && (flags & CloneClearHandlers) != 0)
+            SignalActions.Clear(child->Actions);
         if (child->Actions == null
             || !ProcessFiles.Operations.Inherit(parent, child, (flags & CloneFiles) != 0))
             return false;

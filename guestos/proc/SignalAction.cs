@@ -56,6 +56,17 @@ public unsafe struct SignalActions
         return actions;
     }
 
+    /// <summary>No handlers: what is not ignored has its default action, and none has flags or a mask.</summary>
+    public static void Clear(SignalActions* actions)
+    {
+        for (ulong number = 1; Signal.TryMake(number, out Signal signal); number++)
+        {
+            SignalAction* action = Of(actions, signal);
+            ulong handler = action->Handler == SignalAction.Ignore ? SignalAction.Ignore : SignalAction.Default;
+            *action = new SignalAction { Handler = handler };
+        }
+    }
+
     public static void Release(SignalActions* actions)
     {
         actions->References--;

@@ -150,6 +150,7 @@ public static unsafe partial class Signals
             return chosen;
         var kept = new SignalInformation
         {
+            Error = *(int*)(information + 4),
             Code = *(int*)(information + 8),
             First = *(ulong*)(information + 16),
             Second = *(ulong*)(information + 24),
@@ -280,6 +281,7 @@ public static unsafe partial class Signals
     {
         Unsafe.InitBlock(to, 0, 128);
         *(int*)to = signal.Number;
+        *(int*)(to + 4) = information.Error;
         *(int*)(to + 8) = information.Code;
         *(ulong*)(to + 16) = information.First;
         *(ulong*)(to + 24) = information.Second;

@@ -104,12 +104,13 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
-    /// Some thread that the signal is for blocks it, or waits for it: it is kept although it is ignored.
+    /// Some thread that the signal is for blocks it: it is kept although it is ignored. Who waits for one that he does
+    /// not block does not get it then (sigwait(3)).
     /// </summary>
     private static bool IsHeldBack(Process* process, Thread* only, Signal signal)
     {
         for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
-            if ((only == null || thread == only) && signal.IsIn(thread->BlockedSignals | thread->AwaitedSignals))
+            if ((only == null || thread == only) && signal.IsIn(thread->BlockedSignals))
                 return true;
         return false;
     }

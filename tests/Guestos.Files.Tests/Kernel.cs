@@ -62,7 +62,9 @@ namespace Guestos
     {
         public const int MaxLength = 64;
         public static ReadOnlySpan<byte> Text => "guest"u8;
+        public static ReadOnlySpan<byte> Domain => "(none)"u8;
         public static void Set(ReadOnlySpan<byte> name) { }
+        public static void SetDomain(ReadOnlySpan<byte> name) { }
     }
 
     internal static class CommandLine

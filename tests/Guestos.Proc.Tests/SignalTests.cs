@@ -527,12 +527,14 @@ public sealed unsafe class SignalTests
                 Assert.Equal(10, SignalCalls.RtSigtimedwait(UserMemory.Words, UserMemory.Words + 64, 0, 8));
                 Assert.Equal(10, UserMemory.Read<int>(UserMemory.Words + 64));
                 Assert.Equal(40, SignalCalls.RtSigtimedwait(UserMemory.Words, 0, 0, 8));
-                // What is ignored, too, while somebody waits for it.
+                // What is ignored, too, but not, as on Linux, what is not blocked.
                 SignalActions.Of(Process.Current->Actions, Of(10))->Handler = SignalAction.Ignore;
-                Thread.Current->BlockedSignals = 0;
                 Assert.Equal(10, SignalCalls.RtSigtimedwait(UserMemory.Words, 0, 0, 8));
+                Thread.Current->BlockedSignals = 0;
+                UserMemory.Write(UserMemory.Words + 16, new TimeCalls.TimeSpec { Nanoseconds = 20_000_000 });
+                Assert.Equal(Errno.EAGAIN, SignalCalls.RtSigtimedwait(UserMemory.Words, 0, UserMemory.Words + 16, 8));
             });
-            for (int i = 0; i < 3; i++)
+            for (int i = 0; i < 4; i++)
             {
                 Simulation.Sleep(5 * Millisecond);
                 Signals.Send(ProcessTable.Find(child), Of(i == 1 ? 40 : 10));

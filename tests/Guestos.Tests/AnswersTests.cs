@@ -40,6 +40,8 @@ public class AnswersTests
     [InlineData("domain", "inheritance")]
     [InlineData("qemu", "details")]
     [InlineData("domain", "details")]
+    [InlineData("qemu", "particulars")]
+    [InlineData("domain", "particulars")]
     [InlineData("qemu", "heirs")]
     [InlineData("domain", "heirs")]
     [InlineData("qemu", "capabilities")]

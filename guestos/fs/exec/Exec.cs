@@ -350,13 +350,7 @@ public static unsafe class Exec
             SignalActions.Release(process->Actions);
             process->Actions = own;
         }
-        for (ulong number = 1; Signal.TryMake(number, out Signal signal); number++)
-        {
-            SignalAction* action = SignalActions.Of(process->Actions, signal);
-            ulong handler = action->Handler == SignalAction.Ignore ? SignalAction.Ignore : SignalAction.Default;
-            *action = default;
-            action->Handler = handler;
-        }
+        SignalActions.Clear(process->Actions);
         thread->AlternateStack = 0;
         thread->AlternateStackSize = 0;
         thread->RestoreMask = false;

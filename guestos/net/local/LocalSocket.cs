@@ -45,6 +45,21 @@ internal unsafe struct LocalSocket
     /// <summary>SO_PASSCRED.</summary>
     public bool PassesCredentials;
 
+    /// <summary>
+    /// SO_BROADCAST, SO_REUSEADDR, SO_KEEPALIVE, SO_NO_CHECK, SO_PRIORITY and SO_LINGER: kept and told, since they mean
+    /// nothing here on Linux either.
+    /// </summary>
+    public bool Broadcasts;
+    public bool ReusesAddress;
+    public bool KeepsAlive;
+    public bool HasNoChecksum;
+    public bool Lingers;
+    public int LingerSeconds;
+    public int Priority;
+
+    /// <summary>SO_RCVLOWAT of a stream: how many bytes a receive waits for, 1 or more.</summary>
+    public int LeastToReceive;
+
     /// <summary>Told once, by SO_ERROR or by a call: −errno or 0.</summary>
     public long Error;
 
@@ -123,6 +138,7 @@ internal unsafe struct LocalSocket
         socket->Kind = kind;
         socket->SendBuffer = DefaultBuffer;
         socket->ReceiveBuffer = DefaultBuffer;
+        socket->LeastToReceive = 1;
         socket->Backlog = LocalDatagrams.MaxQueued;
         socket->PeerCredentials = LocalCredentials.Unknown;
         socket->Next = First;

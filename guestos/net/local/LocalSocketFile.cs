@@ -44,6 +44,8 @@ public static unsafe class LocalSocketFile
 
     private static long Read(File* file, ref Transfer to)
     {
+        if (to.Count == 0)
+            return 0;   // of read(2), other than of recv(2)
         var receipt = new LocalReceipt { Wait = !file->NonBlocking };
         VectoredTransfer all = VectoredTransfer.Of(to);
         long result = Receive(Of(file), ref all, ref receipt);

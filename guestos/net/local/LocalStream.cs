@@ -58,12 +58,16 @@ internal static unsafe class LocalStream
         return length;
     }
 
-    /// <summary>Receives what is there, after waiting for it if told to. 0 is the end of the stream.</summary>
+    /// <summary>
+    /// Receives what is there, after waiting for it if told to. 0 is the end of the stream, or nothing was asked for;
+    /// that waits for something to be there, too, and takes the descriptors that came with it.
+    /// </summary>
     public static long Receive(LocalSocket* socket, ref VectoredTransfer to, ref LocalReceipt receipt)
     {
         if (socket->State != LocalState.Connected)
             return Errno.EINVAL;
         ulong deadline = LocalSocket.Deadline(socket->ReceiveTimeout);
+        long least = (long)Math.Min((ulong)socket->LeastToReceive, to.Count);
         long total = 0;
         while (true)
         {
@@ -71,8 +75,9 @@ internal static unsafe class LocalStream
             if (result < 0)
                 return total > 0 ? total : result;
             total += result;
-            bool ends = socket->FirstMessage != null || total > 0 && (receipt.Peek || !receipt.All);
-            if (ends || to.Count == 0 || receipt.Files != null)
+            bool isEnough = total > 0 && (receipt.Peek || !receipt.All && total >= least);
+            bool isFull = to.Count == 0 && receipt.HasSender;
+            if (socket->FirstMessage != null || isEnough || isFull || receipt.Files != null)
                 return total;
             result = LocalSocket.TakeError(socket);
             if (result == 0 && socket->ReceiveShut)
@@ -93,7 +98,7 @@ internal static unsafe class LocalStream
     private static long Take(LocalSocket* socket, ref VectoredTransfer to, ref LocalReceipt receipt)
     {
         long taken = 0;
-        while (to.Count > 0 && socket->FirstMessage != null && GoesOn(socket, socket->FirstMessage, receipt))
+        while (socket->FirstMessage != null && GoesOn(socket, socket->FirstMessage, receipt))
         {
             LocalMessage* message = socket->FirstMessage;
             int step = StepOf(message, to.Count);
@@ -107,7 +112,7 @@ internal static unsafe class LocalStream
             message->Files = null;
             if (message->Taken == message->Length)
                 LocalMessage.Free(LocalSocket.TakeFirst(socket));
-            if (receipt.Files != null)
+            if (receipt.Files != null || to.Count == 0)
                 break;
         }
 
@@ -119,17 +124,17 @@ internal static unsafe class LocalStream
         long seen = 0;
         for (LocalMessage* message = socket->FirstMessage; message != null; message = message->Next)
         {
-            if (to.Count == 0 || !GoesOn(socket, message, receipt))
+            if (!GoesOn(socket, message, receipt))
                 break;
             int step = StepOf(message, to.Count);
             if (!to.TryWrite(LocalMessage.BytesOf(message).Slice(message->Taken, step)))
                 return seen > 0 ? seen : Errno.EFAULT;
             receipt.NameSender(message);
             seen += step;
-            if (message->Files == null)
-                continue;
-            receipt.Files = PassedFiles.Copy(message->Files);
-            break;
+            if (message->Files != null)
+                receipt.Files = PassedFiles.Copy(message->Files);
+            if (message->Files != null || to.Count == 0)
+                break;
         }
 
         return seen;
