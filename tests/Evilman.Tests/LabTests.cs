@@ -121,6 +121,29 @@ public sealed class LabTests : IDisposable
         }
     }
 
+    [Fact]
+    public void With_several_labs_the_one_that_is_to_end_is_named_or_all_are()
+    {
+        var root = Directory.CreateDirectory(Path.Combine(folder.FullName, $"evilman-{Run("id", "-u").Trim()}"), (UnixFileMode)0b111_000_000);
+        string[] labs = ["abcdef", "bcdefa", "cdefab"];
+        foreach (var lab in labs)
+            root.CreateSubdirectory(lab);
+        string[] There() => root.Exists ? [.. root.GetDirectories().Select(lab => lab.Name).Order()] : [];
+
+        var (code, output) = Evilman("lab", "down");
+        Assert.Equal(2, code);
+        Assert.Contains("there are 3 labs: name one of abcdef, bcdefa, cdefab, or say --all", output, StringComparison.Ordinal);
+        Assert.Equal(labs, There());
+        Assert.Equal(1, Evilman("lab", "down", "abcde").Code);
+        Assert.Equal(2, Evilman("lab", "down", "abcdef", "--all").Code);
+        Assert.Equal(labs, There());
+        Assert.Equal(0, Evilman("lab", "down", "bcdefa").Code);
+        Assert.Equal(["abcdef", "cdefab"], There());
+        Assert.Equal(0, Evilman("lab", "down", "--all").Code);
+        root.Refresh();
+        Assert.Empty(There());
+    }
+
     static string Run(string program, params string[] words)
     {
         using var process = Process.Start(new ProcessStartInfo(program, words) { RedirectStandardOutput = true })!;
