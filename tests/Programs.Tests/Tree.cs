@@ -56,6 +56,7 @@ internal sealed class Tree : IDisposable
             #!/bin/sh
             export PATH=/usr/bin:/usr/sbin LC_ALL=C HOME=/root
             [ -e /proc/self ] || busybox mount -t proc proc /proc
+            busybox mount -t sysfs sysfs /sys
             exec busybox nc -ll -p {Port} -e /bin/serve
 
             """);
