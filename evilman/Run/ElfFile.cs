@@ -14,6 +14,9 @@ namespace Evilman.Run;
 /// <param name="HasOwnPaths">It says itself where libraries lie (DT_RPATH, DT_RUNPATH).</param>
 internal sealed record ElfFile(string? Interpreter, IReadOnlyList<string> Needed, bool HasOwnPaths)
 {
+    /// <summary>Of one program; none has as many.</summary>
+    const int MaxNeeded = 1024;
+
     const int HeaderSize = 64, ProgramHeaderSize = 56, DynamicSize = 16;
     const ushort Executable = 2, SharedObject = 3, X86_64 = 62;
     const uint Load = 1, Dynamic = 2, InterpreterHeader = 3;
@@ -38,18 +41,24 @@ internal sealed record ElfFile(string? Interpreter, IReadOnlyList<string> Needed
         string? interpreter = null;
         var needed = new List<string>();
         var hasOwnPaths = false;
+        var isDynamic = false;
         foreach (var header in headers)
         {
             if (header.Kind == InterpreterHeader)
                 interpreter = TextAt(name, file, header.Offset);
-            if (header.Kind != Dynamic)
+            // There is one (gABI chapter 5).
+            if (header.Kind != Dynamic || isDynamic)
                 continue;
+            isDynamic = true;
             var entries = Entries(name, file, header);
             foreach (var (tag, value) in entries)
             {
                 hasOwnPaths |= tag is RPathTag or RunPathTag;
-                if (tag == NeededTag)
-                    needed.Add(TextAt(name, file, OffsetOf(name, headers, TableOf(name, entries)) + value));
+                if (tag != NeededTag)
+                    continue;
+                if (needed.Count == MaxNeeded)
+                    throw Damaged(name);
+                needed.Add(TextAt(name, file, OffsetOf(name, headers, TableOf(name, entries)) + value));
             }
         }
         return new ElfFile(interpreter, needed, hasOwnPaths);

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Formats.Tar;
 using System.IO;
 using System.IO.Compression;
+using System.Linq;
 using System.Text;
 using Evilman.Net;
 
@@ -16,6 +17,9 @@ internal sealed class GuestFiles
 {
     /// <summary>Of all contents, in bytes: an upload has 32-bit lengths, and a machine less than 3 GiB of memory.</summary>
     const long MaxBytes = 1L << 30;
+
+    /// <summary>PATH_MAX of Linux, without the zero at its end. Bytes.</summary>
+    const int MaxPath = 4095;
 
     const int TypeMask = 0xF000, Directory = 0x4000, Regular = 0x8000, Link = 0xA000;
 
@@ -37,7 +41,12 @@ internal sealed class GuestFiles
         internal string Target => Encoding.UTF8.GetString(Content);
     }
 
-    readonly SortedDictionary<string, Member> members = new(StringComparer.Ordinal);
+    readonly Dictionary<string, Member> members = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The keys of <see cref="members"/>, ascending. Whatever lies in a folder, the folder is one of them, too.
+    /// </summary>
+    readonly SortedSet<string> names = new(StringComparer.Ordinal);
 
     /// <summary>Bytes of all contents.</summary>
     internal long Size { get; private set; }
@@ -55,32 +64,43 @@ internal sealed class GuestFiles
         if (path.Length == 0)
             return;
         for (var at = path.IndexOf('/'); at > 0; at = path.IndexOf('/', at + 1))
-            members.TryAdd(path[..at], new Member(Directory | ForAll, []));
+        {
+            var folder = path[..at];
+            if (names.Add(folder))
+                members.Add(folder, new Member(Directory | ForAll, []));
+        }
         if (members.TryGetValue(path, out var before))
         {
-            if (before.IsDirectory && !member.IsDirectory && HasChildren(path))
+            if (before.IsDirectory && !member.IsDirectory && Below(path).Any())
                 throw new Failure($"/{path} is a folder that has files in it, and something else");
             Size -= before.Content.Length;
         }
         members[path] = member;
+        names.Add(path);
         Size += member.Content.Length;
         if (Size > MaxBytes)
             throw new Failure($"these files have more than {MaxBytes >> 20} MiB");
     }
 
-    bool HasChildren(string path)
+    /// <summary>What lies in a folder, at any depth; in the root for an empty name.</summary>
+    IEnumerable<string> Below(string folder)
     {
-        foreach (var other in members.Keys)
-        {
-            if (other.StartsWith(path + "/", StringComparison.Ordinal))
-                return true;
-        }
-        return false;
+        // The first letter behind the slash begins the first name that is not in the folder any more.
+        const string Behind = "0";
+        return folder.Length == 0 ? names : names.GetViewBetween(folder + "/", folder + Behind)
+            .Where(name => name.Length > folder.Length && name[folder.Length] == '/');
     }
 
-    /// <exception cref="Failure">The name would lie outside.</exception>
+    /// <exception cref="Failure">The name would lie outside, or no system takes it for one.</exception>
     static string Clean(string path)
     {
+        if (path.Length > MaxPath || Encoding.UTF8.GetByteCount(path) > MaxPath)
+        {
+            throw new Failure($"«{Text.Printable.Of(path[..64])}…» is no name of a file: it has more than {MaxPath} "
+                + "bytes");
+        }
+        if (path.Contains('\0', StringComparison.Ordinal))
+            throw new Failure($"«{Text.Printable.Of(path)}» is no name of a file: it has a zero in it");
         var words = new List<string>();
         foreach (var word in path.Split('/'))
         {
@@ -141,8 +161,11 @@ internal sealed class GuestFiles
     internal byte[] Archive()
     {
         var list = new List<ArchiveMember>();
-        foreach (var (path, member) in members)
+        foreach (var path in names)
+        {
+            var member = members[path];
             list.Add(new ArchiveMember(path, member.Mode, member.Content, member.User, member.Group));
+        }
         return GuestKeyArchive.Append([], list);
     }
 
@@ -188,13 +211,19 @@ internal sealed class GuestFiles
 
     internal static byte[] ReadFile(string file) => Files.Read(file, (int)MaxBytes, "something that fits a machine");
 
-    /// <summary>Type and mode as inode(7) has them; links are not followed.</summary>
-    static unsafe int ModeOf(string path)
+    /// <summary>
+    /// Whether a path leads to a regular file: what else there is may never end, or make its reader wait.
+    /// </summary>
+    internal static bool IsRegular(string path) =>
+        Path.Exists(path) && (ModeOf(path, follow: true) & TypeMask) == Regular;
+
+    /// <summary>Type and mode as inode(7) has them; links are not followed unless that is asked for.</summary>
+    static unsafe int ModeOf(string path, bool follow = false)
     {
         const int ThisFolder = -100, DoNotFollow = 0x100;
         const uint TypeAndMode = 3;
         Native.FileStatus status;
-        if (Native.statx(ThisFolder, path, DoNotFollow, TypeAndMode, &status) != 0)
+        if (Native.statx(ThisFolder, path, follow ? 0 : DoNotFollow, TypeAndMode, &status) != 0)
             throw new Failure($"{path} cannot be read: {Native.LastError()}");
         return status.Mode;
     }
@@ -289,18 +318,20 @@ internal sealed class GuestFiles
     {
         path = Clean(path);
         RemoveChildren(path);
-        if (members.Remove(path, out var member))
-            Size -= member.Content.Length;
+        RemoveOne(path);
     }
 
     void RemoveChildren(string path)
     {
-        var prefix = Clean(path) is { Length: > 0 } folder ? folder + "/" : "";
-        foreach (var other in new List<string>(members.Keys))
-        {
-            if (other.StartsWith(prefix, StringComparison.Ordinal) && members.Remove(other, out var member))
-                Size -= member.Content.Length;
-        }
+        foreach (var other in Below(Clean(path)).ToArray())
+            RemoveOne(other);
+    }
+
+    void RemoveOne(string path)
+    {
+        names.Remove(path);
+        if (members.Remove(path, out var member))
+            Size -= member.Content.Length;
     }
 
     void ReadTar(string name, byte[] bytes) => EachOfTar(name, bytes, entry => AddOfTar(name, entry.Name, entry));
@@ -336,7 +367,7 @@ internal sealed class GuestFiles
                 what(entry);
         }
         catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException or FormatException
-            or ArgumentException)
+            or ArgumentException or OverflowException or NotSupportedException)
         {
             throw new Failure($"{name} is a damaged archive: {failure.Message}");
         }

@@ -42,20 +42,23 @@ internal sealed class OciImage(string name, Func<string, byte[]?> read)
     internal OciRun Unpack(GuestFiles into)
     {
         var manifest = Read(Choose(Parse(read("index.json")!, OciJson.Default.OciIndex), 1), OciJson.Default.OciManifest);
-        if (manifest.Config is null || manifest.Layers is null)
+        if (manifest.Config is null || manifest.Layers is null || manifest.Layers.Contains(null!))
             throw Damaged("a manifest without config and layers");
         foreach (var layer in manifest.Layers)
             into.ReadLayer($"layer {layer.Digest} of {name}", Blob(layer));
         var config = Read(manifest.Config, OciJson.Default.OciConfig);
         if (config.Architecture is not (null or "amd64") || config.Os is not (null or "linux"))
             throw new Failure($"{name} is an image for {config.Os} on {config.Architecture}; machines here are amd64");
-        return config.Config ?? new OciRun();
+        var run = config.Config ?? new OciRun();
+        if (new[] { run.Env, run.Entrypoint, run.Cmd }.Any(words => words?.Contains(null!) == true))
+            throw Damaged("a word that is none");
+        return run;
     }
 
     /// <summary>The one image of an index that is for machines here.</summary>
     OciDescriptor Choose(OciIndex index, int depth)
     {
-        var fit = (index.Manifests ?? []).Where(entry => entry.Platform is null
+        var fit = (index.Manifests ?? []).Where(entry => entry is not null).Where(entry => entry.Platform is null
             || (entry.Platform.Architecture == "amd64" && entry.Platform.Os == "linux")).ToList();
         if (fit.Count != 1)
         {

@@ -44,10 +44,10 @@ internal static class OwnLibraries
         // Null for no library for this processor.
         ElfFile? Take(string path)
         {
-            if (!File.Exists(path))
-                return null;
             try
             {
+                if (!GuestFiles.IsRegular(path))
+                    return null;
                 var content = GuestFiles.ReadFile(path);
                 var library = ElfFile.Read(path, content);
                 files.AddFile(path, content, GuestFiles.ForAll);

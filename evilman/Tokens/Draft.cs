@@ -16,6 +16,8 @@ internal sealed partial class Draft : IDisposable
     /// <param name="file">What it will become.</param>
     internal Draft(string file, ReadOnlySpan<byte> bytes)
     {
+        if (file.Length == 0)
+            throw Failure.Usage("a file that is to be written has a name");
         RemoveLeft(file);
         stream = new FileStream($"{file}.{Convert.ToHexStringLower(Secret.Random(4))}.draft", new FileStreamOptions
         {

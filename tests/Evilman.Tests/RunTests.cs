@@ -163,6 +163,76 @@ public sealed class RunTests : IDisposable
         }
     }
 
+    /// <summary>What no mutation of a few bytes comes upon: numbers that fit no number, kinds of entries that nobody unpacks, names without an end.</summary>
+    [Fact]
+    public void An_archive_that_lies_is_refused_in_a_sentence()
+    {
+        Refuses("damaged archive", Lying(tar => (tar[136], tar[137]) = (0x80, 0x7F))); // when it was changed
+        Refuses("damaged archive", Lying(tar => (tar[108], tar[109]) = (0x80, 0x7F))); // its user
+        Refuses("damaged archive", Lying(tar => tar[156] = (byte)'S')); // a sparse file
+        Refuses("damaged archive", [.. Extended("size=99999999999999999999"), .. Lying(_ => { })]);
+        Refuses("damaged archive", [.. Extended("uid=99999999999999"), .. Lying(_ => { })]);
+        Refuses("more than 4095 bytes", [.. Extended("path=" + string.Join('/', Enumerable.Repeat('a', 100_000))), .. Lying(_ => { })]);
+        Refuses("more than 4095 bytes", Extended("path=" + new string('é', 2048), Lying(_ => { })));
+        Refuses("has a zero in it", Encoding.ASCII.GetBytes($"070701{1:X8}{0x81ED:X8}{0:X40}{0:X32}{4:X8}{0:X8}a\0b\0\0\0"));
+
+        static void Refuses(string sentence, byte[] archive) => Assert.Contains(sentence,
+            Assert.Throws<Failure>(() => new GuestFiles().ReadArchive("x", archive)).Message, StringComparison.Ordinal);
+
+        static byte[] Lying(Action<byte[]> change)
+        {
+            using var tar = new MemoryStream();
+            using (var writer = new TarWriter(tar, leaveOpen: true))
+                writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "a") { DataStream = new MemoryStream([1]) });
+            var bytes = tar.ToArray();
+            change(bytes);
+            "        "u8.CopyTo(bytes.AsSpan(148));
+            var sum = 0;
+            foreach (var value in bytes.AsSpan(0, 512))
+                sum += value;
+            Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(bytes.AsSpan(148));
+            return bytes;
+        }
+
+        // A header of extended attributes, as pax(1) writes it, with this one.
+        static byte[] Extended(string attribute, params byte[] behind)
+        {
+            var length = Encoding.UTF8.GetByteCount(attribute) + 2;
+            var whole = length + $"{length}".Length;
+            whole = length + $"{whole}".Length;
+            var text = Encoding.UTF8.GetBytes($"{whole} {attribute}\n");
+            var header = Lying(tar =>
+            {
+                tar[156] = (byte)'x';
+                Encoding.ASCII.GetBytes(Convert.ToString(text.Length, 8).PadLeft(11, '0')).CopyTo(tar.AsSpan(124));
+            });
+            return [.. header[..512], .. text, .. new byte[-text.Length & 511], .. behind];
+        }
+    }
+
+    /// <summary>Images have tens of thousands of files. The time would be minutes if each looked at all others.</summary>
+    [Fact]
+    public void An_image_of_many_files_is_put_together_in_time()
+    {
+        const int Files = 100_000;
+        using var layer = new MemoryStream();
+        using (var writer = new TarWriter(layer, leaveOpen: true))
+        {
+            for (var i = 0; i < Files; i++)
+                writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, $"{i % 100}/{i}"));
+            writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "7/.wh..wh..opq"));
+            writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "70"));
+        }
+        var files = new GuestFiles();
+        var clock = Stopwatch.StartNew();
+        files.ReadLayer("x", layer.ToArray());
+        files.ReadLayer("x", layer.ToArray());
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 60);
+        Assert.NotNull(files.Find("7/7"));
+        Assert.Null(files.Find("70/70"));
+        Assert.Equal(0, files.Size);
+    }
+
     // ---- images ----
 
     /// <summary>Layers lie one over the other, whiteouts take away what is below, and the configuration says how the program is run.</summary>
@@ -219,6 +289,8 @@ public sealed class RunTests : IDisposable
         Refuses("no digest", Config, image => image.Index("""{"manifests":[{"digest":"sha256:../../../etc/passwd"}]}"""));
         Refuses("damaged image", Config, image => image.Index("{"));
         Refuses("damaged image", Config, image => image.Index("null"));
+        Refuses("has no image for linux on amd64", Config, image => image.Index("""{"manifests":[null]}"""));
+        Refuses("damaged image", """{"config":{"Cmd":[null]}}""", _ => { });
 
         void Refuses(string sentence, string config, Action<FakeImage> spoil)
         {
@@ -295,6 +367,38 @@ public sealed class RunTests : IDisposable
     }
 
     // ---- what can be run ----
+
+    /// <summary>A program may name what it likes as its dynamic linker; what never ends, or waits for somebody, is no library.</summary>
+    [Fact]
+    public async System.Threading.Tasks.Task A_program_does_not_have_its_user_wait_for_a_pipe_or_a_device()
+    {
+        Shell("mkfifo", [At("pipe")]);
+        var added = System.Threading.Tasks.Task.Run(() =>
+            OwnLibraries.AddTo(new GuestFiles(), new ElfFile(At("pipe"), [], false)).Concat(OwnLibraries.AddTo(new GuestFiles(), new ElfFile("/dev/zero", [], false))));
+        Assert.Empty(await added.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    /// <summary>Tables that are named a thousand times are read once.</summary>
+    [Fact]
+    public void A_program_that_names_its_tables_without_end_is_refused()
+    {
+        const int Entries = 60_000;
+        var elf = new byte[64 + 56 * 2 + 16 * (Entries + 1)];
+        "\x7f"u8.CopyTo(elf);
+        "ELF"u8.CopyTo(elf.AsSpan(1));
+        (elf[4], elf[5], elf[16], elf[18], elf[32], elf[54], elf[56]) = (2, 1, 2, 62, 64, 56, 2);
+        foreach (var (at, kind) in ((int, byte)[])[(64, 1), (64 + 56, 2)])
+        {
+            elf[at] = kind;
+            BitConverter.TryWriteBytes(elf.AsSpan(at + 8), kind == 1 ? 0L : 64 + 56 * 2);
+            BitConverter.TryWriteBytes(elf.AsSpan(at + 32), kind == 1 ? (long)elf.Length : 16 * (Entries + 1));
+        }
+        for (var i = 0; i <= Entries; i++)
+            elf[64 + 56 * 2 + 16 * i] = (byte)(i < Entries ? 1 : 5);
+        var clock = Stopwatch.StartNew();
+        Assert.Contains("damaged", Assert.Throws<Failure>(() => ElfFile.Read("x", elf)).Message, StringComparison.Ordinal);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 5);
+    }
 
     [Fact]
     public void A_program_that_cannot_run_is_refused_with_what_it_lacks()
