@@ -76,12 +76,12 @@ internal sealed record HeardAccount(string State, long Unused, long Rate);
 
 internal sealed record EntryView(long Id, long At, string Kind, string Reference, long Amount, long Balance);
 
-internal sealed record NodePrices(long Cpu, long Memory, long Network, long Existence);
+internal sealed record NodePrices(long Cpu, long Memory, long Network, long Existence, long Share = 0);
 
 internal sealed record NodeView(string Name, string Address, NodePrices Prices, long MemoryMib, long UsedMemoryMib,
     long Machines, long UsedMachines, bool Enabled);
 
-internal sealed record PlanView(string Name, long TokenValue, long MemoryMib, int Guests);
+internal sealed record PlanView(string Name, long TokenValue, long MemoryMib, int Guests, int CpuPercent = 100);
 
 internal sealed record Page<T>(IReadOnlyList<T> Items, long? Next);
 

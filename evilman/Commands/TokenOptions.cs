@@ -35,6 +35,10 @@ internal sealed class TokenOptions
         CustomParser = Values.Addresses,
     };
     readonly Option<ByteSize> memory = Values.BytesOption("--memory", "Memory of the machine.", "64M");
+    readonly Option<int> cpuShare =
+        Values.CountOption("--cpu-share",
+            "Percent of a processor that the machine may use; nodes take less than 100 where they hold machines to it "
+                + "(packetd's --min-cpu-share).", 100, 1, 100);
     readonly Option<int> tokens =
         Values.CountOption("--tokens",
             "How many payment tokens it carries (the k of the thesis). A machine ends when it has used the CPU time "
@@ -79,7 +83,7 @@ internal sealed class TokenOptions
         Values.FileOption("--loader", "The only loader that the machine will start.");
 
     /// <summary>What only minting asks for.</summary>
-    Option[] OfMinting => [keyFile, bootAddress, gateway, guests, memory, tokens, chainLength, chainFile, prices, tokenValue, expires, lease];
+    Option[] OfMinting => [keyFile, bootAddress, gateway, guests, memory, cpuShare, tokens, chainLength, chainFile, prices, tokenValue, expires, lease];
 
     internal void AddTo(Command command)
     {
@@ -159,6 +163,7 @@ internal sealed class TokenOptions
             Gateway = result.GetValue(gateway),
             Guests = Guests(result).Length == 0 && standardGuest is not null ? [standardGuest] : Guests(result),
             MemoryBytes = result.GetValue(memory),
+            CpuPercent = result.GetValue(cpuShare),
             Tokens = result.GetValue(tokens),
             Lifetime = result.GetValue(expires),
             Lease = result.GetValue(lease),

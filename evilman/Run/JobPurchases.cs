@@ -127,14 +127,14 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Machin
     static long Expires(Purchase bought) =>
         BootToken.TryParse(bought.Token(), out var token) ? (long)token.Expires : 0;
 
-    /// <summary>The named plan, or the smallest that will do; asked for before anything is bought.</summary>
+    /// <summary>The named plan, or the smallest that will do, with the largest share of a processor; asked for before anything is bought.</summary>
     static string PlanFor(KnownBroker broker, string? named, long memory)
     {
         var plans = new BrokerClient(broker).List("/v1/plans", Json.Default.PagePlanView).ToList();
         var all = plans.Count == 0 ? "it has none" : string.Join(", ", plans.Select(plan => plan.Name));
         if (named is null)
             return plans.Where(plan => plan.MemoryMib >= memory >> 20 && plan.Guests > 0).OrderBy(plan => plan.MemoryMib)
-                .ThenBy(plan => plan.TokenValue).FirstOrDefault()?.Name
+                .ThenByDescending(plan => plan.CpuPercent).ThenBy(plan => plan.TokenValue).FirstOrDefault()?.Name
                 ?? throw new Failure($"the broker {broker.Name} has no plan with {memory >> 20} MiB of memory and an address "
                     + $"for a guest: {all}");
         var wanted = plans.Find(plan => plan.Name == named)

@@ -102,12 +102,17 @@ internal sealed class KillRun(string kind, int seed, TextWriter progress)
     /// <summary>The ledger as the first version of the program would have left it.</summary>
     internal static void TakeBack(Database database) => database.Write(session =>
     {
-        session.Script(Schema.FirstEntryGuard(database.Dialect));
+        foreach (string statement in Schema.FirstGuards(database.Dialect))
+            session.Script(database.Dialect.Of(statement));
         session.Script("""
             DROP INDEX machine_unstarted;
             ALTER TABLE machine DROP COLUMN started;
             ALTER TABLE machine DROP COLUMN released;
             ALTER TABLE node DROP COLUMN most_memory;
+            ALTER TABLE node DROP COLUMN used_cpu;
+            ALTER TABLE node DROP COLUMN cpu;
+            ALTER TABLE node DROP COLUMN price_share;
+            ALTER TABLE node DROP COLUMN min_cpu;
             DELETE FROM schema_version WHERE number > 1;
             """);
         return session;

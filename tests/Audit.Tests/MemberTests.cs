@@ -92,7 +92,7 @@ public sealed class MemberTests
         "Cpu.Segments.cs: unnamed LoadCode", // puts the processor into a mode without running code for it
         "SecureSocket.Hosted.cs: unnamed GoPlain", // what a machine does that was asked to take an upload in plain
         "Stack.Tcp.cs: unnamed PeekReceive", // reads without a copy, for what measures the stack alone
-        "Schema.cs: unnamed FirstEntryGuard", // takes a ledger back to its first version, from which programs must come
+        "Schema.cs: unnamed FirstGuards", // takes a ledger back to its first version, from which programs must come
     ];
 
     [Fact]

@@ -50,6 +50,17 @@ public sealed class SecretFileTests : IDisposable
         Assert.Equal(Mint.MachineKeyOf(File.ReadAllBytes(At("a")), Secret.ReadKey(At("node.key"))), MachineKeyFile.Read(At("a.machine-key")));
     }
 
+    [Fact]
+    public void A_share_of_a_processor_is_signed_into_a_token_and_a_whole_one_otherwise()
+    {
+        Assert.Equal((0, ""), Evilman(MintWords("whole")));
+        Assert.Equal((0, ""), Evilman(MintWords("quarter", "--cpu-share", "25")));
+        Assert.True(Wire.BootToken.TryParse(TokenFile.Read(At("whole")), out var whole));
+        Assert.True(Wire.BootToken.TryParse(TokenFile.Read(At("quarter")), out var quarter));
+        Assert.Equal((100, 25), (whole.CpuPercent, quarter.CpuPercent));
+        Assert.Equal(2, Evilman(MintWords("more", "--cpu-share", "101")).Code);
+    }
+
     [Theory]
     [InlineData("a")]
     [InlineData("a.chain")]
@@ -110,6 +121,7 @@ public sealed class SecretFileTests : IDisposable
     [InlineData("--memory", "1G")]
     [InlineData("--guest", "10.0.0.50")]
     [InlineData("--tokens", "20")]
+    [InlineData("--cpu-share", "50")]
     public void Options_of_minting_are_refused_beside_a_token_that_is_there(string option, string value)
     {
         Assert.Equal((0, ""), Evilman(MintWords("a")));

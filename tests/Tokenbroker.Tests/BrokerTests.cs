@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Data.Common;
 using System.Linq;
 using System.Text;
 using Tokenbroker.Chains;
@@ -160,16 +161,75 @@ public sealed class BrokerTests
     {
         using Shop shop = new(kind);
         Assert.Equal("invalid", Refused(() => shop.Do(session =>
-            shop.Broker.AddPlan(session, "test", new NewPlan("half", 100, 64, CpuPercent: 50)))).Kind);
+            shop.Broker.AddPlan(session, "test", new NewPlan("more", 100, 64, CpuPercent: 101)))).Kind);
         QuoteView before = shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 7)));
         // A plan of a database that is older than this rule.
-        shop.Do(session => session.Run("UPDATE plan SET cpu = 50"));
+        shop.Do(session => session.Run("UPDATE plan SET cpu = 150"));
         Assert.Equal("no-room", Refused(() => shop.Buy(shop.Customer)).Kind);
         Assert.Equal("no-room", Refused(() => shop.Do(session => shop.Broker.Buy(session, shop.Customer,
             new NewMachine(Shop.Loader, Quote: before.Id), NewChain.Create(50)))).Kind);
         Assert.Equal("no-room", Refused(() => shop.Do(session =>
             shop.Broker.Quote(session, shop.Customer, new NewQuote("small", 7)))).Kind);
         Assert.Equal(Shop.Deposit, shop.Balance(shop.Customer));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void Shares_of_a_processor_are_sold_where_nodes_divide_them_at_their_price_as_far_as_processors_reach(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Do(session => shop.Broker.AddPlan(session, "test", new NewPlan("quarter", 100, 64, CpuPercent: 25,
+            ChainLength: 50)));
+        shop.Do(session => shop.Broker.AddPlan(session, "test", new NewPlan("tenth", 100, 64, CpuPercent: 10)));
+        NewMachine wanted = new(Shop.Loader, "quarter", 10);
+        Purchase Buy(NewMachine machine) =>
+            shop.Do(session => shop.Broker.Buy(session, shop.Customer, machine, NewChain.Create(50)));
+        QuoteView Quote(string plan) =>
+            shop.Do(session => shop.Broker.Quote(session, shop.Customer, new NewQuote(plan, 10)));
+        foreach (Problem refused in (Problem[])[Refused(() => Quote("quarter")), Refused(() => Buy(wanted))])
+            Assert.Equal(("no-room", "a machine of this plan has 25 % of a processor, and the least that any node gives to "
+                + "one is 100 %: take a plan with a larger share"), (refused.Kind, refused.Message));
+
+        long dividing = shop.Do(session => shop.Broker.AddNode(session, "test", new NewNode("n3", "10.0.0.3", Shop.Key, 24,
+            "10.0.0.50-10.0.0.59", "10.0.0.100-10.0.0.199", 512, 8, new Prices(0, 0, 0, 1, Share: 2), MinCpuPercent: 20,
+            CpuPercent: 100))).Id;
+        NodeView Node() => shop.Look(session => Broker.NodeWith(session, dividing));
+        Assert.Contains("that n1 gives to one is 100 %", Refused(() => Buy(wanted with { Node = "n1" })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("that any node gives to one is 20 %", Refused(() => Quote("tenth")).Message, StringComparison.Ordinal);
+        QuotedNode quoted = Assert.Single(Quote("quarter").Nodes);
+        Assert.Equal(("n3", 51L, 0L, 1000 / 51L),
+            (quoted.Name, quoted.Prices.Existence, quoted.Prices.Share, quoted.IdleSeconds));
+
+        Purchase[] bought = [.. Enumerable.Range(0, 4).Select(_ => Buy(wanted))];
+        Assert.All(bought, purchase => Assert.Equal("n3", purchase.Machine.Node));
+        Assert.True(BootToken.TryParse(Convert.FromHexString(bought[0].BootToken), out BootToken token));
+        Assert.Equal(((ushort)25, 51u), (token.CpuPercent, token.Prices[(int)Resource.Existence]));
+        Assert.Equal(shop.Now + 600 + 1000 / 51 + 3600, bought[0].Machine.Lapses);
+        Assert.Equal((100L, 100L, 20L), (Node().UsedCpuPercent, Node().CpuPercent, Node().MinCpuPercent));
+        Assert.Equal("no-room", Refused(() => Buy(wanted)).Kind);
+        Assert.Equal("no-room", Refused(() => Buy(new NewMachine(Shop.Loader, "small", 1, Node: "n3"))).Kind);
+
+        // What a share has cost is burned with the rest of what was used.
+        RefundView back = shop.Do(session => shop.Broker.Refund(session, shop.Customer,
+            new NewRefund(Certificates.Refunded(bought[0].Machine.Name, 490, Shop.Key, elements: 10, seconds: 10))));
+        Assert.Equal((490L, 510L, 0L), (back.Refunded, back.Burned, back.Breakage));
+        Assert.Equal(75, Node().UsedCpuPercent);
+        Assert.Equal("n3", Buy(wanted).Machine.Node);
+        shop.Now += 100_000;
+        shop.Do(session => (object)shop.Broker.SettleLapsed(session, 100));
+        Assert.Equal(0, Node().UsedCpuPercent);
+        shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void The_database_refuses_to_sell_more_of_processors_than_there_is(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Do(session => session.Run("UPDATE node SET cpu = 200 WHERE name = 'n1'"));
+        shop.Do(session => session.Run("UPDATE node SET used_cpu = 200 WHERE name = 'n1'"));
+        Assert.ThrowsAny<DbException>(() => shop.Do(session =>
+            session.Run("UPDATE node SET used_cpu = 201 WHERE name = 'n1'")));
+        Assert.Equal(["node n1: its load is not that of its machines"], shop.Broker.Verify().Faults);
     }
 
     [Theory, OnSqlite, OnPostgres]

@@ -82,10 +82,11 @@ public sealed class CommandTests : IDisposable
         Assert.Equal("node 1 n1 10.0.0.1",
             Done("node", "add", "n1", "--address", "10.0.0.1", "--key-file", Path.Combine(folder, "n1.key"),
             "--boot-addresses", "10.0.0.10-10.0.0.19", "--guest-addresses", "10.0.0.100-10.0.0.119", "--memory", "1024",
-                "--machines", "4"));
+                "--machines", "4", "--min-cpu-share", "25", "--cpu", "400", "--price-share", "3"));
         Assert.Equal("node n1 key 2", Done("node", "rotate-key", "n1", "--key-file", Path.Combine(folder, "n2.key")));
-        Assert.Equal("1 n1 10.0.0.1 machines 0/4 memory 0/1024 MiB key 2", Done("node", "list"));
-        Done("plan", "add", "small", "--token-value", "100", "--memory", "64");
+        Assert.Equal("1 n1 10.0.0.1 machines 0/4 memory 0/1024 MiB cpu 0/400 % key 2", Done("node", "list"));
+        Done("plan", "add", "small", "--token-value", "100", "--memory", "64", "--cpu", "50");
+        Assert.Equal("1 small token 100 units, 64 MiB, cpu 50 %, guests 1, chain 1024", Done("plan", "list"));
         Done("customer", "add", "alice");
         Assert.Equal("balance 500", Done("deposit", "alice", "500", "--note", "bill 1"));
         string key = Done("customer", "key", "alice", "--scopes", "read,buy");

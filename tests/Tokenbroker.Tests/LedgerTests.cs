@@ -1,5 +1,6 @@
 using System;
 using System.Data.Common;
+using System.Linq;
 using Tokenbroker.Ledger;
 using Tokenbroker.Market;
 using Tokenbroker.Storage;
@@ -32,9 +33,92 @@ public sealed class LedgerTests
     {
         using Shop shop = new(kind);
         shop.Buy(shop.Customer, 10);
-        foreach (string change in s_changes)
-            Assert.ThrowsAny<DbException>(() => shop.Do(session => session.Run(change)));
+        Assert.Equal([], s_changes.Where(change => Takes(shop, change)));
         shop.Verified();
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_ledger_of_the_first_version_that_goes_on_refuses_the_same(string kind)
+    {
+        using Shop shop = new(kind);
+        KillRun.TakeBack(shop.Database);
+        Schema.Migrate(shop.Database, Schema.Steps);
+        shop.Buy(shop.Customer, 10);
+        shop.Buy(shop.Customer, 10);
+        Assert.Equal([], s_changes.Concat(s_several).Where(change => Takes(shop, change)));
+        shop.Verified();
+    }
+
+    /// <summary>Whether the database would; nothing of it stays.</summary>
+    private static bool Takes(Shop shop, string change)
+    {
+        byte[][] hashes = [[.. Enumerable.Repeat((byte)1, 32)], [.. Enumerable.Repeat((byte)2, 32)]];
+        try
+        {
+            shop.Do(session => session.Run(change, change.Contains("$2", StringComparison.Ordinal) ? hashes : [])
+                < 0 ? "" : throw new InvalidOperationException());
+            return false;
+        }
+        catch (InvalidOperationException)
+        {
+            return true;
+        }
+        catch (DbException)
+        {
+            return false;
+        }
+    }
+
+    // Entries 1 to 3 are a deposit and two purchases of 10 elements each; alice's account is 4 and holds 998,000, those
+    // of the machines are 5 and 6 and hold 1,000 each; of chains 1 and 2, whose length is 50, 10 are sold.
+    private static readonly string[] s_several =
+    [
+        Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1100", "6, 0, 'x', '', 4, 5, 100, 997800, 1200"),
+        Entries("5, 0, 'x', '', 4, 5, 100, 997900, 1100", "6, 0, 'x', '', 4, 5, 100, 997800, 1200"),
+        Entries("0, 0, 'x', '', 4, 5, 100, 997900, 1100", "4, 0, 'x', '', 4, 5, 100, 997800, 1200"),
+        Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1100", "5, 0, 'x', '', 4, 5, 100, 997900, 1200"),
+        Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1100", "5, 0, 'x', '', 4, 5, 100, 997800, 1100"),
+        Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1101", "5, 0, 'x', '', 4, 5, 100, 997800, 1201"),
+        Entries("4, 0, 'x', '', 4, 5, 100, 997901, 1100", "5, 0, 'x', '', 4, 5, 100, 997801, 1200"),
+        Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1100", "5, 0, 'x', '', 5, 6, 1101, -1, 2101"),
+        Entries("4, 0, 'x', '', 5, 4, 1001, -1, 999001", "5, 0, 'x', '', 4, 5, 1001, 998000, 1000"),
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2), (100, 1, 14, 5, 2)",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2), (100, 1, 16, 5, 2)",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2), (100, 2, 15, 5, 3)",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2), (100, 1, 15, 36, 2)",
+        "INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 15, 5, 2), (100, 1, 20, 5, 2)",
+        "INSERT INTO claim (address, machine, node, customer, is_boot) VALUES (7, 1, 1, 1, 0), (7, 2, 2, 1, 1)",
+        "INSERT INTO claim (address, machine, node, customer, is_boot) VALUES (7, 1, 1, 1, 1), (7, 2, 2, 1, 0)",
+        "INSERT INTO chain (id, machine, length, chain_end, sealed, sold) SELECT 8 + id, machine, length, sealed, "
+        + "sealed, id - 1 FROM chain",
+        "UPDATE chain SET sold = 9 + id", "UPDATE chain SET sold = id * 10 - 10",
+        "UPDATE chain SET id = id + 10", "UPDATE chain SET length = 48 + 2 * id",
+        "UPDATE chain SET machine = 1",
+    ];
+
+    private static string Entries(string first, string second) =>
+        "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
+        + $"VALUES ({first}, $1), ({second}, $2)";
+
+    [Theory, OnSqlite, OnPostgres]
+    public void The_database_refuses_a_statement_for_one_of_its_rows_and_takes_rows_that_follow_from_one_another(
+        string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer, 10);
+        shop.Buy(shop.Customer, 10);
+        Assert.Equal([], s_several.Where(change => Takes(shop, change)));
+        Assert.True(Takes(shop, Entries("4, 0, 'x', '', 4, 5, 100, 997900, 1100",
+            "5, 0, 'x', '', 5, 6, 1100, 0, 2100")));
+        shop.Do(session => session.Run("INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2), "
+            + "(100, 1, 15, 5, 2), (101, 2, 10, 1, 3)"));
+        Assert.Equal([20L, 11L], shop.Look(session => session.All("SELECT sold FROM chain ORDER BY id",
+            row => row.GetInt64(0))));
+        Assert.True(Takes(shop, "INSERT INTO claim (address, machine, node, customer, is_boot) VALUES (7, 1, 1, 1, 0), "
+            + "(7, 2, 2, 1, 0)"));
+        shop.AddCustomer("bob", 2);
+        Assert.False(Takes(shop, "INSERT INTO claim (address, machine, node, customer, is_boot) VALUES (7, 1, 1, 1, 0), "
+            + "(7, 2, 2, 2, 0)"));
     }
 
     // The next entry is number 3: a deposit and a purchase are there. outside is account 1, alice's is 4, the machine's

@@ -31,6 +31,13 @@ internal static class NodeCommands
         Option<long> most = Values.Count("--most-memory",
             "MiB of memory that one machine may have (packetd's --max-memory); 0: as much as all together.", 0, 1L << 32,
             0);
+        Option<long> least = Values.Count("--min-cpu-share",
+            "Percent of a processor that a machine has at least (packetd's --min-cpu-share); 100: whole ones only.", 1,
+            Market.Broker.WholeProcessor, Market.Broker.WholeProcessor);
+        Option<long> processors = Values.Count("--cpu",
+            "Hundredths of a processor for all machines together, 100 at least; 0: they are not counted.", 0, 1L << 32, 0);
+        Option<long> share = Values.Count("--price-share",
+            "Units for a hundredth of a processor that a machine may use, in a second.", 0, uint.MaxValue, 0);
         Option<long> cpu = Values.Count("--price-cpu", "Units for a microsecond of CPU time.", 0, uint.MaxValue, 0);
         Option<long> memoryPrice = Values.Count("--price-memory", "Units for a MiB of memory in a second.", 0,
             uint.MaxValue, 0);
@@ -42,7 +49,7 @@ internal static class NodeCommands
             "Elements that the node verifies for one packet (packetd's --chain-steps).", 1,
             NewNode.MaxElementsPerPacket, NewNode.UsualElementsPerPacket);
         Command command = new("add", "Adds a node.") { name, address, key, boot, guests, gateway, prefix, memory,
-            most, machines, cpu, memoryPrice, network, existence, elements };
+            most, machines, least, processors, cpu, memoryPrice, network, existence, share, elements };
         command.SetAction(result =>
         {
             NewNode wanted = new(result.GetValue(name)!, result.GetValue(address)!,
@@ -50,8 +57,9 @@ internal static class NodeCommands
                 result.GetValue(boot)!, result.GetValue(guests) ?? "", result.GetValue(memory),
                     result.GetValue(machines),
                 new Prices(result.GetValue(cpu), result.GetValue(memoryPrice), result.GetValue(network),
-                    result.GetValue(existence)), result.GetValue(gateway), result.GetValue(elements),
-                result.GetValue(most) is not 0 and var ofOne ? ofOne : null);
+                    result.GetValue(existence), result.GetValue(share)), result.GetValue(gateway),
+                result.GetValue(elements), result.GetValue(most) is not 0 and var ofOne ? ofOne : null,
+                result.GetValue(least), result.GetValue(processors) is not 0 and var ofAll ? ofAll : null);
             using Broker broker = place.Broker(result);
             NodeView node = broker.Database.Write(session => broker.AddNode(session, Actor, wanted));
             Console.WriteLine($"node {node.Id} {node.Name} {node.Address}");
@@ -62,7 +70,7 @@ internal static class NodeCommands
 
     private static Command List(Place place)
     {
-        Command command = new("list", "One line for each node: number, name, address, machines, memory.");
+        Command command = new("list", "One line for each node: number, name, address, machines, memory, processors where they are counted.");
         command.SetAction(result =>
         {
             using Broker broker = place.Broker(result);
@@ -72,7 +80,8 @@ internal static class NodeCommands
                 foreach (NodeView node in page.Items)
                     Console.WriteLine(
                         $"{node.Id} {node.Name} {node.Address} machines {node.UsedMachines}/{node.Machines} memory "
-                        + $"{node.UsedMemoryMib}/{node.MemoryMib} MiB key "
+                        + $"{node.UsedMemoryMib}/{node.MemoryMib} MiB "
+                        + $"{(node.CpuPercent is { } all ? $"cpu {node.UsedCpuPercent}/{all} % " : "")}key "
                         + $"{node.KeyNumber}{(node.Enabled ? "" : " disabled")}");
                 after = page.Next;
             }

@@ -14,7 +14,9 @@ internal static class PlanCommands
         Argument<string> name = new("name") { Description = "What it is called." };
         Option<long> value = Values.Count("--token-value", "Units that a token is worth, and costs.", 1, 1L << 40);
         Option<long> memory = Values.Count("--memory", "MiB of memory of the machine.", 1, 1 << 20);
-        Option<long> cpu = Values.Count("--cpu", "Hundredths of a processor; nodes give 100.", 1, ushort.MaxValue, 100);
+        Option<long> cpu = Values.Count("--cpu",
+            "Hundredths of a processor; not every node gives less than 100 (node add --min-cpu-share).", 1,
+            Market.Broker.WholeProcessor, Market.Broker.WholeProcessor);
         Option<long> guests = Values.Count("--guests", "Addresses for guests.", 0, 4, 1);
         Option<long> lease = Values.Count("--lease", "Seconds that a machine waits for its loader.", 1, ushort.MaxValue,
             60);

@@ -53,7 +53,9 @@ internal static class Api
         List("/v1/nodes", ApiKeys.ReadOrOperator, "The nodes, their prices and their load.",
             s_json.PageNodeView, (_, session, after, limit) => Broker.Nodes(session, after, limit)),
         Write(Add, "/v1/nodes", ApiKeys.Operator,
-            "Adds a node; elements_per_packet, at most 100000, is its packetd's --chain-steps.", s_json.NewNode,
+            "Adds a node; elements_per_packet, at most 100000, is its packetd's --chain-steps, and min_cpu_percent its "
+            + "--min-cpu-share; cpu_percent is what all machines may have of its processors, null where they are not counted.",
+            s_json.NewNode,
             s_json.NodeView, (call, session, wanted) => call.Broker.AddNode(session, call.Actor.KeyId, wanted)),
         Write(Change, "/v1/nodes/{id}", ApiKeys.Operator, "Sells machines on a node, or no more of them.",
             s_json.NodeChange, s_json.NodeView,

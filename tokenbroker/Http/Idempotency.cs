@@ -54,9 +54,8 @@ internal static class Idempotency
     }
 
     internal static void Keep(Session session, Broker broker, string actor, string key, byte[] fingerprint,
-        Answer answer) => session.Send(
-        "INSERT INTO answer (actor, idempotency_key, at, fingerprint, status, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
-        actor, key, broker.Clock(), fingerprint, answer.Status, broker.Answers.Close(answer.Text, Place(actor, key)));
+        Answer answer) => session.Insert(Table.Answer, actor, key, broker.Clock(),
+        fingerprint, answer.Status, broker.Answers.Close(answer.Text, Place(actor, key)));
 
     internal static int Forget(Session session, long now) =>
         session.Run("DELETE FROM answer WHERE at < $1", now - KeptSeconds);

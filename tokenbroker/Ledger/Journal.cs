@@ -46,7 +46,7 @@ internal sealed class Journal(byte[] key)
 
     /// <summary>The same with the number that is the next.</summary>
     internal static void OpenAccount(Session session, long id, string name) =>
-        session.Send("INSERT INTO account (id, name, overdraft) VALUES ($1, $2, 0)", id, name);
+        session.Insert(Table.Account, id, name, false);
 
     internal static long AccountNamed(Session session, string name) =>
         session.Number("SELECT id FROM account WHERE name = $1", name);
@@ -73,11 +73,8 @@ internal sealed class Journal(byte[] key)
         Entry entry = new(head.Next, at, kind, reference, debit.Account, credit.Account, amount,
             checked(debit.Balance - amount), checked(credit.Balance + amount));
         byte[] hash = Hash(head.Hash, entry);
-        session.Send(
-            "INSERT INTO entry (id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash) "
-            + "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            entry.Id, entry.At, entry.Kind, entry.Reference, entry.Debit, entry.Credit, entry.Amount,
-                entry.DebitBalance, entry.CreditBalance, hash);
+        session.Insert(Table.Entry, entry.Id, entry.At, entry.Kind, entry.Reference, entry.Debit, entry.Credit,
+            entry.Amount, entry.DebitBalance, entry.CreditBalance, hash);
         head = new Head(entry.Id + 1, hash);
         return entry;
     }

@@ -53,47 +53,45 @@ internal sealed partial class Broker
         if (wanted.Node is not null)
             NodeNamed(session, wanted.Node);
 
-        foreach (NodeLoad load in NodesFor(session, plan.MemoryMib, tokens, wanted.Node ?? ""))
+        foreach (NodeLoad load in NodesFor(session, plan, tokens, wanted.Node ?? ""))
         {
             if (Find(session, load, customer, plan.Guests, kept) is not (var boot and not 0, var guests))
                 continue;
             Node node = load.Node;
-            (long id, long account, long chainId, Head head) = books.Numbers;
+            (long id, long account, long chainId, long sale, Head head) = books.Numbers;
             Journal.OpenAccount(session, account, $"machine:{id}");
             byte[] key = KeyOf(node);
-            long idle = IdleRate(node.Prices, plan.MemoryMib), expires = now + plan.BootSeconds;
+            Prices prices = node.Prices.Of(plan.CpuPercent);
+            long idle = IdleRate(prices, plan.MemoryMib), expires = now + plan.BootSeconds;
             long lapses = checked(expires + amount / idle + LapseMargin);
-            session.Send("""
-                INSERT INTO machine (id, customer, node, plan, key_number, account, boot, memory, value, idle, issued,
-                    expires, lapses, name)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-                """, id, customer, node.Id, plan.Id, node.KeyNumber, account, (long)boot, plan.MemoryMib, value, idle, now,
-                    expires, lapses, chain.End);
+            session.Insert(Table.Machine, id, customer, node.Id, plan.Id, node.KeyNumber, account, (long)boot,
+                plan.MemoryMib, value, idle, now, expires, lapses, chain.End);
             Claim(session, boot, id, node.Id, customer, isBoot: true);
             foreach (uint guest in guests)
                 Claim(session, guest, id, node.Id, customer, isBoot: false);
             load.UsedMemory += plan.MemoryMib;
             load.UsedMachines++;
+            load.UsedCpu += plan.CpuPercent;
             load.BootNext = Next(boot, node.BootFirst, node.BootLast);
             if (guests.Count > 0)
                 load.GuestNext = Next(guests[^1], node.GuestFirst, node.GuestLast);
-            session.Send(
-                "UPDATE node SET used_memory = used_memory + $2, used_machines = used_machines + 1, boot_next = $3, "
-                + "guest_next = $4 WHERE id = $1",
-                node.Id, plan.MemoryMib, (long)load.BootNext, (long)load.GuestNext);
+            session.SendLast($"node {node.Id}",
+                "UPDATE node SET used_memory = $2, used_machines = $3, used_cpu = $4, boot_next = $5, guest_next = $6 "
+                + "WHERE id = $1", node.Id, load.UsedMemory, load.UsedMachines, load.UsedCpu, (long)load.BootNext,
+                (long)load.GuestNext);
             Entry entry = Journal.Post(session, ref head, now, "purchase", $"machine {id}", books.Payer,
                 new Purse(account, 0), amount);
             AddChain(session, chainId, id, chain);
-            Sell(session, chainId, 0, tokens, entry.Id);
+            Sell(session, sale, chainId, 0, tokens, entry.Id);
             Keep(session, customer, new Books(books.Payer with { Balance = entry.DebitBalance },
-                new Numbers(id + 1, account + 1, chainId + 1, head)));
+                new Numbers(id + 1, account + 1, chainId + 1, sale + 1, head)));
 
             byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
             Wire.Sha1.Hash(secret, refundHash);
             Terms terms = new(
                 node.Address, boot, node.Prefix, node.Gateway, guests, (uint)plan.MemoryMib, plan.CpuPercent, now,
                 expires, plan.LeaseSeconds, (uint)tokens, chain.End, chain.Pebbles.Paying(tokens), loader, refundHash, value,
-                node.Prices);
+                prices);
             byte[] token = TokenFormat.Mint(terms, key);
             MachineView machine = new(id, Convert.ToHexStringLower(chain.End), node.Name, Address.Text(node.Address),
                 Address.Text(boot), [.. guests.Order().Select(guest => Address.Text(guest))], plan.Name, plan.MemoryMib,
@@ -125,6 +123,7 @@ internal sealed partial class Broker
     private static readonly string s_books = $"""
         SELECT a.id, {Schema.BalanceOf("a.id")}, COALESCE((SELECT MAX(id) FROM machine), 0) + 1,
             COALESCE((SELECT MAX(id) FROM account), 0) + 1, COALESCE((SELECT MAX(id) FROM chain), 0) + 1,
+            COALESCE((SELECT MAX(id) FROM sale), 0) + 1,
             {Journal.HeadColumns} FROM account a WHERE a.customer = $1
         """;
 
@@ -135,7 +134,7 @@ internal sealed partial class Broker
         Books books = known.Numbers is { } numbers && known.Payers.TryGetValue(customer, out Purse payer)
             ? new Books(payer, numbers)
             : session.One(s_books, row => new Books(new Purse(row.GetInt64(0), row.GetInt64(1)), new Numbers(
-                row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), Journal.ReadHead(row, 5))), customer)
+                row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), Journal.ReadHead(row, 6))), customer)
             ?? throw Problem.NotFound($"there is no customer {customer}");
         return books.Payer.Balance >= amount ? books : throw new Problem(402, "funds",
             $"this costs {amount} units and the balance is {books.Payer.Balance}: ask the operator for a deposit");
@@ -169,8 +168,7 @@ internal sealed partial class Broker
                 return default;
         }
         AddressMemory addresses = session.Memory<SalesMemory>().Addresses;
-        addresses.Ask(session, load.BootNext, Window(load.BootNext, node.BootLast), load.GuestNext,
-            Window(load.GuestNext, node.GuestLast));
+        addresses.Ask(session, Window(load.BootNext, node.BootLast), Window(load.GuestNext, node.GuestLast));
         uint boot = FindFree(session, node.BootFirst, node.BootLast, load.BootNext, addresses, kept);
         List<uint> guests = [.. kept];
         while (boot != 0 && guests.Count < count)
@@ -186,8 +184,9 @@ internal sealed partial class Broker
     /// <summary>The last address of those that are looked at before a whole range is.</summary>
     private static long LastLookedAt(uint from, long last) => Math.Min(last, from + (long)MaxSearch);
 
-    /// <summary>The last one of those that are asked for together, from the next one on.</summary>
-    private static long Window(uint from, long last) => Math.Min(last, from + (long)MaxSearch + AskedAhead);
+    /// <summary>Those that are looked at from the next one on, with those that the purchases after this one look at.</summary>
+    private static AddressMemory.Range Window(uint from, long last) =>
+        new(from, LastLookedAt(from, last), Math.Min(last, from + (long)MaxSearch + AskedAhead));
 
     /// <summary>
     /// The first address from <paramref name="next"/> on that nobody has, otherwise the first of the whole range; 0 when
@@ -199,13 +198,13 @@ internal sealed partial class Broker
     {
         bool isFree(long address) => !addresses.IsTaken(address) && !wanted.Contains((uint)address);
         long end = LastLookedAt(next, last);
-        addresses.Ask(session, next, end, 1, 0);
+        addresses.Ask(session, new AddressMemory.Range(next, end, end), AddressMemory.Range.Empty);
         for (long address = next; address <= end; address++)
         {
             if (isFree(address))
                 return (uint)address;
         }
-        addresses.Ask(session, first, last, 1, 0);
+        addresses.Ask(session, new AddressMemory.Range(first, last, last), AddressMemory.Range.Empty);
         for (long address = first; address <= last; address++)
         {
             if (isFree(address))
@@ -219,20 +218,18 @@ internal sealed partial class Broker
     private static void Claim(Session session, uint address, long machine, long node, long customer, bool isBoot)
     {
         session.Memory<SalesMemory>().Addresses.Take(address);
-        session.Send("INSERT INTO claim (address, machine, node, customer, is_boot) VALUES ($1, $2, $3, $4, $5)",
-            (long)address, machine, node, customer, isBoot);
+        session.Insert(Table.Claim, (long)address, machine, node, customer, isBoot);
     }
 
     // Chains
 
     private void AddChain(Session session, long id, long machine, NewChain chain) =>
-        session.Send("INSERT INTO chain (id, machine, length, chain_end, sealed) VALUES ($1, $2, $3, $4, $5)",
-            id, machine, chain.Pebbles.Length, chain.End, chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
+        session.Insert(Table.Chain, id, machine, chain.Pebbles.Length, chain.End,
+            chains.Close(chain.Pebbles.Bytes, $"chain {id}"));
 
     /// <summary>Writes down that the next elements are sold; the database refuses any others.</summary>
-    private static void Sell(Session session, long chain, long sold, long elements, long entry) => session.Send(
-        "INSERT INTO sale (id, chain, first, elements, entry) SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, "
-        + "$4 FROM sale", chain, sold, elements, entry);
+    private static void Sell(Session session, long id, long chain, long sold, long elements, long entry) =>
+        session.Insert(Table.Sale, id, chain, sold, elements, entry);
 
     /// <summary>The machine's last chain.</summary>
     private sealed record OpenChain(long Id, int Length, long Sold, byte[] End, byte[] Sealed);
@@ -284,7 +281,8 @@ internal sealed partial class Broker
         long ofOld = Math.Min(tokens, left), ofNew = tokens - ofOld;
         if (ofOld > 0)
         {
-            Sell(session, chain.Id, chain.Sold, ofOld, entry.Id);
+            Sell(session, numbers.Sale, chain.Id, chain.Sold, ofOld, entry.Id);
+            numbers = numbers with { Sale = numbers.Sale + 1 };
             Pebbles pebbles = new(chains.Open(chain.Sealed, $"chain {chain.Id}"));
             AddPayments(pings, pebbles, name, chain.Sold, ofOld, node.Hashes);
         }
@@ -294,8 +292,8 @@ internal sealed partial class Broker
             byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
                 further.Pebbles.Paying(at), (uint)at, KeyOf(node));
             AddChain(session, numbers.Chain, machine, further);
-            Sell(session, numbers.Chain, 0, ofNew, entry.Id);
-            numbers = numbers with { Chain = numbers.Chain + 1 };
+            Sell(session, numbers.Sale, numbers.Chain, 0, ofNew, entry.Id);
+            numbers = numbers with { Chain = numbers.Chain + 1, Sale = numbers.Sale + 1 };
             pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
             AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
         }
@@ -360,7 +358,8 @@ internal sealed partial class Broker
         Certificate certificate = TokenFormat.Read(bytes)
             ?? throw Problem.Invalid("certificate: this is no redemption certificate");
         long[] found =
-            session.One("SELECT id, node, account, value, memory FROM machine WHERE name = $1 AND customer = $2",
+            session.One("SELECT m.id, m.node, m.account, m.value, p.cpu FROM machine m JOIN plan p ON p.id = m.plan "
+            + "WHERE m.name = $1 AND m.customer = $2",
             row => new[] { row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4) },
                 certificate.Name, customer)
             ?? throw Problem.NotFound("the certificate is for no machine of yours");
@@ -377,7 +376,7 @@ internal sealed partial class Broker
         if (certificate.Unused > 0)
             Journal.Post(session, now, "refund", $"machine {machine}", account, payee, certificate.Unused);
         // What was used on credit, in the time of grace, was sold to nobody.
-        long burned = Math.Min(certificate.Spent(NodeWith(session, node).Prices), delivered - certificate.Unused);
+        long burned = Math.Min(certificate.Spent(NodeWith(session, node).Prices.Of(found[4])), delivered - certificate.Unused);
         if (burned > 0)
             Journal.Post(session, now, Journal.Burned, $"machine {machine}", account,
                 Journal.AccountNamed(session, Journal.Burned), burned);
@@ -434,7 +433,8 @@ internal sealed partial class Broker
     {
         session.Send(
             "UPDATE node SET used_memory = used_memory - (SELECT memory FROM machine WHERE id = $1), used_machines = "
-            + "used_machines - 1 WHERE id = (SELECT node FROM machine WHERE id = $1 AND released IS NULL)", machine);
+            + "used_machines - 1, used_cpu = used_cpu - (SELECT p.cpu FROM machine m JOIN plan p ON p.id = m.plan WHERE "
+            + "m.id = $1) WHERE id = (SELECT node FROM machine WHERE id = $1 AND released IS NULL)", machine);
         session.Send("DELETE FROM claim WHERE machine = $1", machine);
     }
 }

@@ -14,7 +14,7 @@ internal sealed partial class Broker
     private const string NodeColumns = """
         SELECT n.id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last,
             price_cpu, price_memory, price_network, price_existence, hashes, k.number, k.sealed,
-            memory, machines, used_memory, used_machines, boot_next, guest_next
+            memory, machines, used_memory, used_machines, boot_next, guest_next, price_share, cpu, used_cpu
             FROM node n JOIN node_key k ON k.node = n.id
                 AND k.number = (SELECT MAX(number) FROM node_key WHERE node = n.id)
         """;
@@ -23,11 +23,12 @@ internal sealed partial class Broker
         row.GetInt64(0), row.GetString(1), (uint)row.GetInt64(2), (int)row.GetInt64(3), (uint)row.GetInt64(4),
             (uint)row.GetInt64(5), (uint)row.GetInt64(6),
         (uint)row.GetInt64(7), row.GetInt64(8),
-        new Prices(row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.GetInt64(12)), row.GetInt64(13),
-        row.GetInt64(14), row.Bytes(15));
+        new Prices(row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.GetInt64(12), row.GetInt64(22)),
+        row.GetInt64(13), row.GetInt64(14), row.Bytes(15));
 
     private static NodeLoad ReadLoad(Row row) => new(ReadNode(row), row.GetInt64(16), row.GetInt64(17),
-        row.GetInt64(18), row.GetInt64(19), (uint)row.GetInt64(20), (uint)row.GetInt64(21));
+        row.GetInt64(23), row.GetInt64(18), row.GetInt64(19), row.GetInt64(24), (uint)row.GetInt64(20),
+        (uint)row.GetInt64(21));
 
     // Of those that are looked at for a purchase.
     private const int MaxChoice = 8;
@@ -37,40 +38,54 @@ internal sealed partial class Broker
 
     private static string KeyPlace(long node, long number) => $"node {node} key {number}";
 
-    private const string Gives = " WHERE enabled = 1 AND ($2 = '' OR name = $2) AND (most_memory = 0 OR $1 <= most_memory)";
+    private const string GivesMemory =
+        " WHERE enabled = 1 AND ($2 = '' OR name = $2) AND (most_memory = 0 OR $1 <= most_memory)";
 
-    private const string HasRoom = Gives + " AND used_machines < machines AND used_memory + $1 <= memory";
+    private const string Gives = GivesMemory + " AND min_cpu <= $3";
+
+    private const string HasRoom = Gives + " AND used_machines < machines AND used_memory + $1 <= memory "
+        + "AND (cpu = 0 OR used_cpu + $3 <= cpu)";
 
     /// <summary>
     /// The nodes that have room for such a machine, the emptiest first; or the one of that name. A boot token is one
     /// packet, and its node verifies all its tokens at once: where that is too many for each node with room, this says
     /// how many it may be.
     /// </summary>
-    private static List<NodeLoad> NodesFor(Session session, long memory, int tokens, string name)
+    private static List<NodeLoad> NodesFor(Session session, PlanView plan, int tokens, string name)
     {
+        Need need = new(plan.MemoryMib, plan.CpuPercent);
         SalesMemory known = session.Memory<SalesMemory>();
-        if (known.Nodes(memory, tokens, name) is { } before)
+        if (known.Nodes(need, tokens, name) is { } before)
             return before;
         List<NodeLoad> nodes = session.All(
-            NodeColumns + HasRoom + $" AND hashes >= $3 ORDER BY used_memory * 1000 / memory, n.id LIMIT {MaxChoice}",
-            ReadLoad, memory, name, tokens);
-        nodes = known.Keep(memory, tokens, name, nodes, isAll: nodes.Count < MaxChoice);
+            NodeColumns + HasRoom + $" AND hashes >= $4 ORDER BY used_memory * 1000 / memory, n.id LIMIT {MaxChoice}",
+            ReadLoad, need.MemoryMib, name, need.CpuPercent, tokens);
+        nodes = known.Keep(need, tokens, name, nodes, isAll: nodes.Count < MaxChoice);
         if (nodes.Count == 0)
-            DemandGiven(session, memory, name);
+            DemandGiven(session, need, name);
         long most = nodes.Count > 0 ? 0
-            : session.Number("SELECT COALESCE(MAX(hashes), 0) FROM node" + HasRoom, memory, name);
+            : session.Number("SELECT COALESCE(MAX(hashes), 0) FROM node" + HasRoom, need.MemoryMib, name,
+                need.CpuPercent);
         return most == 0 ? nodes : throw Problem.Invalid(
             $"tokens: a machine begins with at most {most}, which is what its node verifies in one packet: buy so many, "
             + "and the rest afterwards");
     }
 
-    /// <summary>A node gives one machine so much memory and no more (packetd's --max-memory), however empty it is.</summary>
-    private static void DemandGiven(Session session, long memory, string name)
+    /// <summary>
+    /// A node gives one machine so much memory and no more (packetd's --max-memory), and so much of a processor and no
+    /// less (--min-cpu-share), however empty it is.
+    /// </summary>
+    private static void DemandGiven(Session session, Need need, string name)
     {
+        (long memory, long cpu) = need;
         const string Enabled = "FROM node WHERE enabled = 1 AND ($1 = '' OR name = $1)";
         if (session.Number("SELECT COUNT(*) " + Enabled, name) == 0
-            || session.Number("SELECT COUNT(*) FROM node" + Gives, memory, name) != 0)
+            || session.Number("SELECT COUNT(*) FROM node" + Gives, memory, name, cpu) != 0)
             return;
+        long least = session.Number("SELECT MIN(min_cpu) FROM node" + GivesMemory, memory, name);
+        if (least != 0)
+            throw Problem.Conflict("no-room", $"a machine of this plan has {cpu} % of a processor, and the least that "
+                + $"{(name == "" ? "any node" : name)} gives to one is {least} %: take a plan with a larger share");
         long most = session.Number("SELECT MAX(most_memory) " + Enabled, name);
         throw Problem.Conflict("no-room", $"a machine of this plan has {memory} MiB of memory, and the most that "
             + $"{(name == "" ? "any node" : name)} gives to one is {most}: take a smaller plan");
@@ -95,12 +110,17 @@ internal sealed partial class Broker
         if (wanted.MaxMemoryMib is { } ofOne)
             DemandRange(ofOne, 1, wanted.MemoryMib, "max_memory_mib");
         DemandRange(wanted.ElementsPerPacket, 1, NewNode.MaxElementsPerPacket, "elements_per_packet");
-        foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network])
+        DemandRange(wanted.MinCpuPercent, 1, WholeProcessor, "min_cpu_percent");
+        if (wanted.CpuPercent is { } processors)
+            DemandRange(processors, WholeProcessor, 1L << 32, "cpu_percent");
+        foreach (long price in (long[])[wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network,
+            wanted.Prices.Existence, wanted.Prices.Share])
             DemandRange(price, 0, uint.MaxValue, "a price");
-        DemandRange(wanted.Prices.Existence, 0, uint.MaxValue, "a price");
-        if (wanted.Prices.Existence + wanted.Prices.Memory == 0)
+        if (wanted.Prices.Of(WholeProcessor).Existence > uint.MaxValue)
+            throw Problem.Invalid($"prices: existence and {WholeProcessor} times share are at most {uint.MaxValue} together");
+        if (wanted.Prices.Existence + wanted.Prices.Memory + wanted.Prices.Share == 0)
             throw Problem.Invalid(
-                "prices: a machine that does nothing has to cost something, existence or memory, or its place "
+                "prices: a machine that does nothing has to cost something, existence, memory or share, or its place "
                 + "never comes back");
         DemandHosts(wanted.PrefixLength, address, boot, guest, gateway);
         DemandNodeKey(Encoding.ASCII.GetBytes(wanted.Key));
@@ -120,13 +140,15 @@ internal sealed partial class Broker
         long id = session.Number("""
             INSERT INTO node (id, name, address, prefix, gateway, boot_first, boot_last, guest_first, guest_last,
                 boot_next, guest_next, memory, machines,
-                price_cpu, price_memory, price_network, price_existence, hashes, most_memory, enabled)
+                price_cpu, price_memory, price_network, price_existence, hashes, most_memory, min_cpu, cpu, price_share,
+                enabled)
             SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $5, $7, $9, $10, $11, $12, $13, $14, $15,
-                $16, 1 FROM node RETURNING id
+                $16, $17, $18, $19, 1 FROM node RETURNING id
             """, wanted.Name, (long)address, wanted.PrefixLength, (long)gateway, (long)boot.First, (long)boot.Last,
                 (long)guest.First, guest.Last, wanted.MemoryMib,
             wanted.Machines, wanted.Prices.Cpu, wanted.Prices.Memory, wanted.Prices.Network, wanted.Prices.Existence,
-                wanted.ElementsPerPacket, wanted.MaxMemoryMib ?? 0);
+                wanted.ElementsPerPacket, wanted.MaxMemoryMib ?? 0, wanted.MinCpuPercent, wanted.CpuPercent ?? 0,
+                wanted.Prices.Share);
         AddNodeKey(session, id, 1, wanted.Key);
         Audit(session, Clock(), actor, "node add", wanted.Name);
         return NodeWith(session, id);
@@ -190,14 +212,16 @@ internal sealed partial class Broker
     private const string NodeViewColumns = """
         SELECT id, name, address, price_cpu, price_memory, price_network, price_existence, memory, used_memory,
             machines, used_machines, enabled,
-            (SELECT MAX(number) FROM node_key WHERE node = node.id), most_memory FROM node
+            (SELECT MAX(number) FROM node_key WHERE node = node.id), most_memory, min_cpu, cpu, used_cpu, price_share
+            FROM node
         """;
 
     private static NodeView ReadNodeView(Row row) =>
         new(row.GetInt64(0), row.GetString(1), Address.Text(row.GetInt64(2)),
-        new Prices(row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6)), row.GetInt64(7),
-            row.GetInt64(8), row.GetInt64(9), row.GetInt64(10),
-        row.GetInt64(11) == 1, row.GetInt64(12), row.GetInt64(13) is not 0 and var most ? most : null);
+        new Prices(row.GetInt64(3), row.GetInt64(4), row.GetInt64(5), row.GetInt64(6), row.GetInt64(17)),
+            row.GetInt64(7), row.GetInt64(8), row.GetInt64(9), row.GetInt64(10),
+        row.GetInt64(11) == 1, row.GetInt64(12), row.GetInt64(13) is not 0 and var most ? most : null,
+        row.GetInt64(14), row.GetInt64(15) is not 0 and var processors ? processors : null, row.GetInt64(16));
 
     internal static Page<NodeView> Nodes(Session session, long after, int limit) =>
         PageOf(session.All(NodeViewColumns + " WHERE id > $1 ORDER BY id LIMIT $2", ReadNodeView, after, limit + 1),

@@ -153,9 +153,7 @@ internal sealed partial class Broker : IDisposable
         DemandName(wanted.Name, "a plan");
         DemandRange(wanted.TokenValue, 1, 1L << 40, "token_value");
         DemandRange(wanted.MemoryMib, 1, 1 << 20, "memory_mib");
-        if (wanted.CpuPercent != WholeProcessor)
-            throw Problem.Invalid($"cpu_percent is {WholeProcessor}: it is not known here which nodes divide processors, "
-                + "and others refuse tokens for another share");
+        DemandRange(wanted.CpuPercent, 1, WholeProcessor, "cpu_percent");
         DemandRange(wanted.Guests, 0, Wire.BootToken.MaxGuests, "guests");
         DemandRange(wanted.LeaseSeconds, 1, ushort.MaxValue, "lease_seconds");
         DemandRange(wanted.BootSeconds, 1, 7 * 86400, "boot_seconds");
@@ -173,16 +171,19 @@ internal sealed partial class Broker : IDisposable
         return PlanWith(session, id);
     }
 
-    /// <summary>The share of a processor that every node gives, in hundredths (docs/protocols.md, refusal 23).</summary>
-    private const int WholeProcessor = 100;
+    /// <summary>
+    /// The share of a processor that every node gives, and none gives more, in hundredths (docs/protocols.md, refusal
+    /// 23).
+    /// </summary>
+    internal const int WholeProcessor = 100;
 
     /// <summary>Plans that are there already may ask for what no node gives.</summary>
     private static void DemandDeliverable(PlanView plan)
     {
-        if (plan.CpuPercent != WholeProcessor)
+        if (plan.CpuPercent > WholeProcessor)
             throw Problem.Conflict("no-room",
-                $"the plan {plan.Name} asks for {plan.CpuPercent} % of a processor, and whole ones are sold: take "
-                + "another plan");
+                $"the plan {plan.Name} asks for {plan.CpuPercent} % of a processor, and no node gives more than "
+                + $"{WholeProcessor} to a machine: take another plan");
     }
 
     // So that no price of tokens, of two chains at once, leaves 64 bits.
@@ -219,8 +220,9 @@ internal sealed partial class Broker : IDisposable
                 $4, $5 FROM quote RETURNING id
             """, customer, plan.Id, wanted.Tokens, plan.TokenValue, expires);
         long amount = checked(wanted.Tokens * plan.TokenValue);
-        List<QuotedNode> nodes = [.. NodesFor(session, plan.MemoryMib, wanted.Tokens, "").Select(load => load.Node)
-            .Select(node => new QuotedNode(node.Name, node.Prices, amount / IdleRate(node.Prices, plan.MemoryMib)))];
+        List<QuotedNode> nodes = [.. NodesFor(session, plan, wanted.Tokens, "").Select(load => load.Node)
+            .Select(node => (node.Name, Prices: node.Prices.Of(plan.CpuPercent))).Select(node =>
+                new QuotedNode(node.Name, node.Prices, amount / IdleRate(node.Prices, plan.MemoryMib)))];
         return new QuoteView(id, plan.Name, wanted.Tokens, plan.TokenValue, amount, expires, nodes);
     }
 

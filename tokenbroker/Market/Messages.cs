@@ -6,13 +6,18 @@ namespace Tokenbroker.Market;
 // units, times are Unix
 // seconds, bytes are hexadecimal digits.
 
-internal sealed record Prices(long Cpu, long Memory, long Network, long Existence);
+/// <param name="Share">Of a hundredth of a processor that a machine may use, in a second.</param>
+internal sealed record Prices(long Cpu, long Memory, long Network, long Existence, long Share = 0)
+{
+    /// <summary>As a token for such a share has them: the share is paid with each second of existence.</summary>
+    internal Prices Of(long cpuPercent) => this with { Existence = checked(Existence + Share * cpuPercent), Share = 0 };
+}
 
 internal sealed record NewNode(
     string Name, string Address, string Key, int PrefixLength, string BootAddresses, string GuestAddresses,
         long MemoryMib, long Machines, Prices Prices,
     string? Gateway = null, long ElementsPerPacket = NewNode.UsualElementsPerPacket,
-    long? MaxMemoryMib = null)
+    long? MaxMemoryMib = null, long MinCpuPercent = Broker.WholeProcessor, long? CpuPercent = null)
 {
     // What packetd's --chain-steps is without being named, and at most.
     internal const long UsualElementsPerPacket = 1000, MaxElementsPerPacket = 100_000;
@@ -20,14 +25,15 @@ internal sealed record NewNode(
 
 internal sealed record NodeView(
     long Id, string Name, string Address, Prices Prices, long MemoryMib, long UsedMemoryMib, long Machines,
-        long UsedMachines, bool Enabled, long KeyNumber, long? MaxMemoryMib);
+        long UsedMachines, bool Enabled, long KeyNumber, long? MaxMemoryMib, long MinCpuPercent, long? CpuPercent,
+        long UsedCpuPercent);
 
 internal sealed record NewNodeKey(string Key);
 
 internal sealed record NodeChange(bool Enabled);
 
 internal sealed record NewPlan(
-    string Name, long TokenValue, long MemoryMib, int CpuPercent = 100, int Guests = 1, int LeaseSeconds = 60,
+    string Name, long TokenValue, long MemoryMib, int CpuPercent = Broker.WholeProcessor, int Guests = 1, int LeaseSeconds = 60,
         int BootSeconds = 600, int ChainLength = 1024);
 
 internal sealed record PlanView(

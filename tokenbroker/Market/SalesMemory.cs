@@ -13,7 +13,7 @@ namespace Tokenbroker.Market;
 internal sealed class SalesMemory
 {
     private readonly Dictionary<string, PlanView> plans = [];
-    private readonly Dictionary<(long Memory, int Tokens, string Name), NodeChoice> choices = [];
+    private readonly Dictionary<(Need Need, int Tokens, string Name), NodeChoice> choices = [];
     private readonly Dictionary<long, NodeLoad> loads = [];
 
     /// <summary>What the next sale goes on from; null where that is not known.</summary>
@@ -35,11 +35,11 @@ internal sealed class SalesMemory
     }
 
     /// <summary>The nodes of a choice that has been asked for before, the emptiest first; null: it is to be asked for.</summary>
-    internal List<NodeLoad>? Nodes(long memory, int tokens, string name)
+    internal List<NodeLoad>? Nodes(Need need, int tokens, string name)
     {
-        if (!choices.TryGetValue((memory, tokens, name), out NodeChoice? choice))
+        if (!choices.TryGetValue((need, tokens, name), out NodeChoice? choice))
             return null;
-        List<NodeLoad> fit = [.. choice.Nodes.Where(node => node.HasRoom(memory)).OrderBy(node => node.Share)
+        List<NodeLoad> fit = [.. choice.Nodes.Where(node => node.HasRoom(need)).OrderBy(node => node.Share)
             .ThenBy(node => node.Node.Id)];
         return fit.Count > 0 && fit[0].Share <= choice.Bound ? fit : null;
     }
@@ -47,7 +47,7 @@ internal sealed class SalesMemory
     /// <summary>Remembers nodes that were read now.</summary>
     /// <param name="isAll">There are no others; otherwise none of them is emptier than the last one here.</param>
     /// <returns>The same, or those that stand for them.</returns>
-    internal List<NodeLoad> Keep(long memory, int tokens, string name, List<NodeLoad> nodes, bool isAll)
+    internal List<NodeLoad> Keep(Need need, int tokens, string name, List<NodeLoad> nodes, bool isAll)
     {
         for (int i = 0; i < nodes.Count; i++)
         {
@@ -55,25 +55,31 @@ internal sealed class SalesMemory
                 nodes[i] = loads[nodes[i].Node.Id];
         }
         if (nodes.Count > 0)
-            choices[(memory, tokens, name)] = new NodeChoice(nodes, isAll ? long.MaxValue : nodes[^1].Share);
+            choices[(need, tokens, name)] = new NodeChoice(nodes, isAll ? long.MaxValue : nodes[^1].Share);
         return nodes;
     }
 
     private sealed record NodeChoice(List<NodeLoad> Nodes, long Bound);
 }
 
-/// <summary>The numbers of the next machine, account and chain, and the journal's end.</summary>
-internal sealed record Numbers(long Machine, long Account, long Chain, Head Head);
+/// <summary>The numbers of the next machine, account, chain and sale, and the journal's end.</summary>
+internal sealed record Numbers(long Machine, long Account, long Chain, long Sale, Head Head);
+
+/// <summary>What a machine takes of its node.</summary>
+internal readonly record struct Need(long MemoryMib, long CpuPercent);
 
 /// <summary>A node and what is taken of it.</summary>
-internal sealed class NodeLoad(Broker.Node node, long memory, long machines, long usedMemory, long usedMachines,
-    uint bootNext, uint guestNext)
+/// <param name="cpu">Hundredths of processors; 0: they are not counted.</param>
+internal sealed class NodeLoad(Broker.Node node, long memory, long machines, long cpu, long usedMemory, long usedMachines,
+    long usedCpu, uint bootNext, uint guestNext)
 {
     internal Broker.Node Node { get; } = node;
 
     internal long UsedMemory { get; set; } = usedMemory;
 
     internal long UsedMachines { get; set; } = usedMachines;
+
+    internal long UsedCpu { get; set; } = usedCpu;
 
     /// <summary>Where addresses are looked for first.</summary>
     internal uint BootNext { get; set; } = bootNext;
@@ -83,29 +89,40 @@ internal sealed class NodeLoad(Broker.Node node, long memory, long machines, lon
     /// <summary>How full it is, in thousandths.</summary>
     internal long Share => UsedMemory * 1000 / memory;
 
-    internal bool HasRoom(long wanted) => UsedMachines < machines && UsedMemory + wanted <= memory;
+    internal bool HasRoom(Need need) => UsedMachines < machines && UsedMemory + need.MemoryMib <= memory
+        && (cpu == 0 || UsedCpu + need.CpuPercent <= cpu);
 }
 
 /// <summary>Which addresses somebody has, where that was asked for.</summary>
 internal sealed class AddressMemory
 {
     private readonly HashSet<long> taken = [];
-    private readonly List<(long First, long Last)> asked = [];
+    private readonly List<Range> asked = [];
 
-    /// <summary>Asks for what is not known yet of two ranges; an empty one has a first that is above its last.</summary>
-    internal void Ask(Session session, long first, long last, long otherFirst, long otherLast)
+    /// <summary>
+    /// Some addresses; none where the first is above the last. Where those up to the needed one are known already,
+    /// nothing is asked for.
+    /// </summary>
+    internal readonly record struct Range(long First, long Needed, long Last)
     {
-        if (IsKnown(first, last) && IsKnown(otherFirst, otherLast))
+        internal static Range Empty => new(1, 0, 0);
+    }
+
+    /// <summary>Asks for what is not known yet of two ranges, and for both where something is not.</summary>
+    internal void Ask(Session session, Range one, Range other)
+    {
+        if (IsKnown(one) && IsKnown(other))
             return;
         taken.UnionWith(session.All(
             "SELECT address FROM claim WHERE address BETWEEN $1 AND $2 OR address BETWEEN $3 AND $4",
-            row => row.GetInt64(0), first, last, otherFirst, otherLast));
-        asked.Add((first, last));
-        asked.Add((otherFirst, otherLast));
+            row => row.GetInt64(0), one.First, one.Last, other.First, other.Last));
+        asked.Add(one);
+        asked.Add(other);
     }
 
-    private bool IsKnown(long first, long last) =>
-        first > last || asked.Exists(range => range.First <= first && last <= range.Last);
+    private bool IsKnown(Range wanted) =>
+        wanted.First > wanted.Last
+        || asked.Exists(range => range.First <= wanted.First && wanted.Needed <= range.Last);
 
     /// <summary>Of an address that was asked for.</summary>
     internal bool IsTaken(long address) => taken.Contains(address);

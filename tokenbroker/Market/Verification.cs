@@ -106,6 +106,8 @@ internal static class Verification
         foreach (string other in session.All("""
             SELECT n.name FROM node n WHERE n.used_machines <> (SELECT COUNT(*) FROM machine WHERE node = n.id
                 AND closed IS NULL AND released IS NULL)
+                OR n.used_cpu <> COALESCE((SELECT SUM(p.cpu) FROM machine m JOIN plan p ON p.id = m.plan
+                    WHERE m.node = n.id AND closed IS NULL AND released IS NULL), 0)
                 OR n.used_memory <> COALESCE((SELECT SUM(memory) FROM machine WHERE node = n.id AND closed IS NULL
                     AND released IS NULL), 0)
             """, row => $"node {row.GetString(0)}: its load is not that of its machines"))

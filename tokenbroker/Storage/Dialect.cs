@@ -29,6 +29,33 @@ internal abstract class Dialect
     /// <summary>Does something after each row that is inserted.</summary>
     internal abstract string After(string table, string statement);
 
+    /// <summary>Removes what one of these has made, of that name, where it is there.</summary>
+    internal abstract string Without(string trigger);
+
+    /// <summary>
+    /// In PostgreSQL's words, in place of a guard that is there: refuses a statement, whatever rows it inserts or
+    /// updates, when one of the conditions holds of one of them.
+    /// </summary>
+    /// <param name="rows">Which the conditions name: of "fresh", the rows as they are now, and for an update "former", as
+    /// they were.</param>
+    /// <param name="then">Done where nothing is refused; may be empty.</param>
+    internal static string GuardTogether(string table, string moment, string rows, string then,
+        params (string Sentence, string When)[] refusals)
+    {
+        string trigger = $"{table}_guard_{moment}";
+        string body = "";
+        foreach ((string sentence, string when) in refusals)
+            body += $"  IF EXISTS (SELECT 1 FROM {rows} WHERE {when}) THEN RAISE EXCEPTION '{Quoted(sentence)}'; END IF;\n";
+        string names = moment == "UPDATE" ? "OLD TABLE AS former NEW TABLE AS fresh" : "NEW TABLE AS fresh";
+        // Plans are kept for as long as a session lasts, and made when the tables may be all but empty; so whole tables
+        // are never read, however few rows there are.
+        return $"DROP FUNCTION {trigger}() CASCADE;\n"
+            + $"CREATE FUNCTION {trigger}() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$ BEGIN\n"
+            + $"{body}  {then}\n  RETURN NULL; END $$;\n"
+            + $"CREATE TRIGGER {trigger} AFTER {moment} ON {table} REFERENCING {names} FOR EACH STATEMENT EXECUTE FUNCTION "
+            + $"{trigger}();";
+    }
+
     private static string Quoted(string sentence) => sentence.Replace("'", "''");
 
     private sealed class SqliteDialect : Dialect
@@ -56,6 +83,8 @@ internal abstract class Dialect
 
         internal override string After(string table, string statement) =>
             $"CREATE TRIGGER {table}_after AFTER INSERT ON {table} BEGIN {statement}; END;";
+
+        internal override string Without(string trigger) => $"DROP TRIGGER IF EXISTS {trigger}";
     }
 
     private sealed class PostgresDialect : Dialect
@@ -92,5 +121,7 @@ internal abstract class Dialect
             $"CREATE FUNCTION {table}_after() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {statement}; RETURN "
             + $"NEW; END $$;\n"
             + $"CREATE TRIGGER {table}_after AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_after();";
+
+        internal override string Without(string trigger) => $"DROP FUNCTION IF EXISTS {trigger}() CASCADE";
     }
 }

@@ -27,6 +27,7 @@ internal sealed class Postgres : Database
         }
         NpgsqlSlimDataSourceBuilder builder = new(this.where.ToString());
         builder.EnableTransportSecurity();
+        builder.EnableArrays();
         source = builder.Build();
     }
 

@@ -15,20 +15,55 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     // What Send left for the next round trip.
     private readonly List<NpgsqlBatchCommand> sent = [];
 
+    // Rows for the same round trip, by their table's place, and what comes after them, by its subject. They are behind
+    // all that is in sent.
+    private readonly SortedDictionary<int, Rows> rows = [];
+    private readonly OrderedDictionary<string, NpgsqlBatchCommand> last = [];
+
     // The last round trip, whose rows may still be read.
     private NpgsqlBatch? trip;
 
-    protected override void Enqueue(string statement, ReadOnlySpan<object?> values) =>
+    protected override void Enqueue(string statement, ReadOnlySpan<object?> values)
+    {
+        SendRows();
         sent.Add(Command(statement, values));
+    }
+
+    protected override void EnqueueRow(Table table, ReadOnlySpan<object?> values)
+    {
+        if (!rows.TryGetValue(table.Place, out Rows? those))
+        {
+            those = new Rows(table);
+            rows.Add(table.Place, those);
+        }
+        those.Add(values);
+    }
+
+    protected override void EnqueueLast(string subject, string statement, ReadOnlySpan<object?> values)
+    {
+        last.Remove(subject);
+        last.Add(subject, Command(statement, values));
+    }
+
+    private void SendRows()
+    {
+        foreach (Rows those in rows.Values)
+            sent.Add(those.Command());
+        rows.Clear();
+        sent.AddRange(last.Values);
+        last.Clear();
+    }
 
     internal override void Flush()
     {
+        SendRows();
         if (sent.Count > 0)
             TakeSent().ExecuteNonQuery();
     }
 
     protected override int Execute(string statement, ReadOnlySpan<object?> values)
     {
+        SendRows();
         NpgsqlBatchCommand command = Command(statement, values);
         sent.Add(command);
         Flush();
@@ -38,6 +73,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     internal override void Undo()
     {
         sent.Clear();
+        rows.Clear();
+        last.Clear();
         trip?.Dispose();
         trip = null;
         base.Undo();
@@ -52,6 +89,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     protected override Row Ask(string statement, ReadOnlySpan<object?> values)
     {
+        SendRows();
         // What yields rows that nobody waits for comes first, in the order in which it was sent.
         int unwanted = sent.Count(command => command.CommandText.StartsWith("SELECT", StringComparison.Ordinal));
         sent.Add(Command(statement, values));
@@ -102,6 +140,41 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     {
         trip?.Dispose();
         connection.Dispose();
+    }
+
+    /// <summary>Rows of a table that are inserted by one statement.</summary>
+    private sealed class Rows(Table table)
+    {
+        private readonly List<object?[]> rows = [];
+
+        internal void Add(ReadOnlySpan<object?> values) => rows.Add(values.ToArray());
+
+        internal NpgsqlBatchCommand Command()
+        {
+            NpgsqlBatchCommand command = new(table.InsertMany);
+            for (int i = 0; i < table.Kinds.Length; i++)
+            {
+                int column = i;
+                command.Parameters.Add(table.Kinds[column] switch
+                {
+                    Table.Kind.Text => Array(column, value => (string)value!),
+                    Table.Kind.Bytes => Array(column, value => (byte[])value!),
+                    _ => Array(column, Number),
+                });
+            }
+            return command;
+        }
+
+        private NpgsqlParameter<T[]> Array<T>(int column, Func<object?, T> read) =>
+            new() { TypedValue = [.. rows.Select(row => read(row[column]))] };
+
+        private static long Number(object? value) => value switch
+        {
+            long number => number,
+            int number => number,
+            bool flag => flag ? 1 : 0,
+            _ => throw new NotSupportedException($"no column of numbers holds a {value?.GetType()}"),
+        };
     }
 
     private sealed class Answer(DbDataReader reader) : Row

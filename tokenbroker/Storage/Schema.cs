@@ -11,7 +11,7 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal static class Schema
 {
-    internal static IReadOnlyList<Func<Dialect, string[]>> Steps { get; } = [First, Second, Third];
+    internal static IReadOnlyList<Func<Dialect, string[]>> Steps { get; } = [First, Second, Third, Fourth, Fifth];
 
     /// <summary>Brings the database to the newest version, step by step, each in a transaction of its own.</summary>
     /// <returns>How many steps were taken.</returns>
@@ -49,12 +49,13 @@ internal static class Schema
     /// What an account holds after its last entry; 0 before the first. <paramref name="account"/> is a column or a
     /// value.
     /// </summary>
-    internal static string BalanceOf(string account) => $"""
+    /// <param name="condition">Of the entries that count, beginning with AND; empty: all.</param>
+    internal static string BalanceOf(string account, string condition = "") => $"""
         COALESCE((SELECT CASE WHEN debit = {account} THEN debit_balance ELSE credit_balance END FROM entry
             WHERE id = (SELECT MAX(id) FROM (
-                SELECT MAX(id) AS id FROM entry WHERE debit = {account}
+                SELECT MAX(id) AS id FROM entry WHERE debit = {account} {condition}
                 UNION ALL
-                SELECT MAX(id) AS id FROM entry WHERE credit = {account}) AS b)), 0)
+                SELECT MAX(id) AS id FROM entry WHERE credit = {account} {condition}) AS b)), 0)
         """;
 
     /// <summary>The same, as the first version asked for it, which sorts the two last entries of the account.</summary>
@@ -80,9 +81,51 @@ internal static class Schema
             "NEW.debit_balance < 0 AND (SELECT overdraft FROM account WHERE id = NEW.debit) = 0"),
     ];
 
-    /// <summary>The guard of entries as the first version had it, for a ledger that is to look like one of it.</summary>
-    internal static string FirstEntryGuard(Dialect dialect) =>
-        dialect.GuardAnew("entry", "INSERT", EntryRefusals(FirstBalanceOf));
+    private static readonly (string Sentence, string When)[] s_claimRefusals =
+    [
+        ("the address is another machine's",
+            "EXISTS (SELECT 1 FROM claim c WHERE c.address = NEW.address AND (c.is_boot = 1 OR NEW.is_boot = 1 OR "
+            + "c.customer <> NEW.customer))"),
+    ];
+
+    private static readonly (string Sentence, string When)[] s_saleRefusals =
+    [
+        ("elements are sold in their order, each once", "NEW.first <> (SELECT sold FROM chain WHERE id = NEW.chain)"),
+    ];
+
+    private const string MoveChain = "UPDATE chain SET sold = NEW.first + NEW.elements WHERE id = NEW.chain";
+
+    private static readonly (string Sentence, string When)[] s_newChainRefusals =
+    [
+        ("a new chain is unsold", "NEW.sold <> 0"),
+    ];
+
+    private static readonly (string Sentence, string When)[] s_chainRefusals =
+    [
+        ("a chain does not change",
+            "NEW.id <> OLD.id OR NEW.machine <> OLD.machine OR NEW.length <> OLD.length OR NEW.chain_end <> "
+            + "OLD.chain_end"),
+        ("only a sale moves a chain",
+            "NEW.sold <> OLD.sold AND NOT EXISTS (SELECT 1 FROM sale WHERE chain = NEW.id AND first = OLD.sold AND "
+            + "first + elements = NEW.sold)"),
+    ];
+
+    /// <summary>The guards that are others now, as the first version had them, for a ledger that is to look like one of it.</summary>
+    internal static string[] FirstGuards(Dialect dialect) =>
+    [
+        dialect.Without("entry_guard_INSERT"),
+        dialect.Guard("entry", "INSERT", EntryRefusals(FirstBalanceOf)),
+        dialect.Without("claim_guard_INSERT"),
+        dialect.Guard("claim", "INSERT", s_claimRefusals),
+        dialect.Without("sale_guard_INSERT"),
+        dialect.Guard("sale", "INSERT", s_saleRefusals),
+        dialect.Without("sale_after"),
+        dialect.After("sale", MoveChain),
+        dialect.Without("chain_guard_INSERT"),
+        dialect.Guard("chain", "INSERT", s_newChainRefusals),
+        dialect.Without("chain_guard_UPDATE"),
+        dialect.Guard("chain", "UPDATE", s_chainRefusals),
+    ];
 
     private static string[] First(Dialect dialect) =>
     [
@@ -172,10 +215,7 @@ internal static class Schema
         """,
         "CREATE INDEX claim_machine ON claim (machine)",
         // A guest that moves takes its address along: the same customer may have it on several nodes.
-        dialect.Guard("claim", "INSERT",
-            ("the address is another machine's",
-                "EXISTS (SELECT 1 FROM claim c WHERE c.address = NEW.address AND (c.is_boot = 1 OR NEW.is_boot = 1 OR "
-                + "c.customer <> NEW.customer))")),
+        dialect.Guard("claim", "INSERT", s_claimRefusals),
 
         // sold counts from the end of the chain: s_n is the first. Only a sale moves it, and only on.
         """
@@ -190,18 +230,10 @@ internal static class Schema
             entry {int} NOT NULL REFERENCES entry, UNIQUE (chain, first)) {strict}
         """,
         dialect.AppendOnly("sale"),
-        dialect.Guard("sale", "INSERT",
-            ("elements are sold in their order, each once",
-            "NEW.first <> (SELECT sold FROM chain WHERE id = NEW.chain)")),
-        dialect.After("sale", "UPDATE chain SET sold = NEW.first + NEW.elements WHERE id = NEW.chain"),
-        dialect.Guard("chain", "INSERT", ("a new chain is unsold", "NEW.sold <> 0")),
-        dialect.Guard("chain", "UPDATE",
-            ("a chain does not change",
-                "NEW.id <> OLD.id OR NEW.machine <> OLD.machine OR NEW.length <> OLD.length OR NEW.chain_end <> "
-                + "OLD.chain_end"),
-            ("only a sale moves a chain",
-                "NEW.sold <> OLD.sold AND NOT EXISTS (SELECT 1 FROM sale WHERE chain = NEW.id AND first = OLD.sold AND "
-                + "first + elements = NEW.sold)")),
+        dialect.Guard("sale", "INSERT", s_saleRefusals),
+        dialect.After("sale", MoveChain),
+        dialect.Guard("chain", "INSERT", s_newChainRefusals),
+        dialect.Guard("chain", "UPDATE", s_chainRefusals),
 
         "CREATE TABLE refund (machine {int} PRIMARY KEY REFERENCES machine, at {int} NOT NULL, unused {int} NOT NULL, "
         + "certificate {bytes} NOT NULL) {strict}",
@@ -236,6 +268,63 @@ internal static class Schema
     private static string[] Third(Dialect dialect) =>
     [
         // What it refuses is the same; it finds an account's last entry by two looks into an index and sorts nothing.
-        dialect.GuardAnew("entry", "INSERT", EntryRefusals(BalanceOf)),
+        dialect.GuardAnew("entry", "INSERT", EntryRefusals(account => BalanceOf(account))),
+    ];
+
+    /// <summary>
+    /// What is refused is the same. Purchases that are committed together insert with one statement for each table, and
+    /// PostgreSQL looks at all rows of a statement when they are there, instead of at each one before. So each condition is
+    /// one of the whole table: an entry follows from the one before it, a sale from the chain or another new sale.
+    /// </summary>
+    private static string[] Fourth(Dialect dialect) => dialect == Dialect.Sqlite ? [] :
+    [
+        Dialect.GuardTogether("entry", "INSERT", "fresh f", "",
+            ("entries are numbered without gaps",
+                "f.id < 1 OR f.id > 1 AND (SELECT COUNT(*) FROM entry WHERE id = f.id - 1) = 0"),
+            ("the balance of the debited account is another",
+                $"f.debit_balance <> {BalanceOf("f.debit", "AND id < f.id")} - f.amount"),
+            ("the balance of the credited account is another",
+                $"f.credit_balance <> {BalanceOf("f.credit", "AND id < f.id")} + f.amount"),
+            ("the debited account would be overdrawn",
+                "f.debit_balance < 0 AND (SELECT overdraft FROM account WHERE id = f.debit) = 0")),
+        Dialect.GuardTogether("claim", "INSERT", "fresh f", "",
+            ("the address is another machine's",
+                "(SELECT COUNT(*) FROM claim c WHERE c.address = f.address AND c.node <> f.node AND (c.is_boot = 1 OR "
+                + "f.is_boot = 1 OR c.customer <> f.customer)) > 0")),
+        Dialect.GuardTogether("sale", "INSERT", "fresh f",
+            "UPDATE chain SET sold = (SELECT MAX(f.first + f.elements) FROM fresh f WHERE f.chain = chain.id) "
+            + "WHERE id = ANY (ARRAY(SELECT f.chain FROM fresh f));",
+            ("elements are sold in their order, each once",
+                "f.first <> COALESCE((SELECT sold FROM chain WHERE id = f.chain), -1) AND (SELECT COUNT(*) FROM fresh g "
+                + "WHERE g.chain = f.chain AND g.first + g.elements = f.first) = 0")),
+        dialect.Without("sale_after"),
+        Dialect.GuardTogether("chain", "UPDATE", "former o LEFT JOIN fresh n ON n.id = o.id", "",
+            ("a chain does not change",
+                "n.id IS NULL OR n.machine <> o.machine OR n.length <> o.length OR n.chain_end <> o.chain_end"),
+            ("only a sale moves a chain",
+                "n.sold <> o.sold AND n.sold <> COALESCE((SELECT first + elements FROM sale WHERE chain = n.id "
+                + "ORDER BY first DESC LIMIT 1), 0)")),
+        // Its function is called where it refuses, and not for each row.
+        "DROP TRIGGER chain_guard_INSERT ON chain",
+        "CREATE TRIGGER chain_guard_INSERT BEFORE INSERT ON chain FOR EACH ROW WHEN (NEW.sold <> 0) "
+        + "EXECUTE FUNCTION chain_guard_INSERT()",
+        // A chain is inserted and then moved: both versions shall find room in one page.
+        "ALTER TABLE chain SET (fillfactor = 50)",
+        // What is sealed has nothing that could be compressed.
+        "ALTER TABLE chain ALTER COLUMN sealed SET STORAGE EXTERNAL",
+        "ALTER TABLE answer ALTER COLUMN sealed SET STORAGE EXTERNAL",
+    ];
+
+    private static string[] Fifth(Dialect _) =>
+    [
+        // Hundredths of a processor: what a machine has at least, and what all machines may have together, where 0 is not
+        // counted; and what one of them costs in a second.
+        "ALTER TABLE node ADD COLUMN min_cpu {int} NOT NULL DEFAULT 100",
+        "ALTER TABLE node ADD COLUMN price_share {int} NOT NULL DEFAULT 0",
+        "ALTER TABLE node ADD COLUMN cpu {int} NOT NULL DEFAULT 0",
+        "ALTER TABLE node ADD COLUMN used_cpu {int} NOT NULL DEFAULT 0 "
+        + "CHECK (used_cpu >= 0 AND (cpu = 0 OR used_cpu <= cpu))",
+        "UPDATE node SET used_cpu = COALESCE((SELECT SUM(p.cpu) FROM machine m JOIN plan p ON p.id = m.plan "
+        + "WHERE m.node = node.id AND m.closed IS NULL AND m.released IS NULL), 0)",
     ];
 }

@@ -48,6 +48,33 @@ internal abstract class Session : IDisposable
 
     protected abstract void Enqueue(string statement, ReadOnlySpan<object?> values);
 
+    /// <summary>
+    /// Inserts a row as <see cref="Send"/> would; together with others of the same table, and rows of different tables in
+    /// the order of <see cref="Table.Place"/>, where they came one after the other.
+    /// </summary>
+    internal void Insert(Table table, params ReadOnlySpan<object?> values)
+    {
+        Writes++;
+        EnqueueRow(table, values);
+    }
+
+    /// <summary>Nothing is saved by waiting for further rows, unless the database is in another process.</summary>
+    protected virtual void EnqueueRow(Table table, ReadOnlySpan<object?> values) => Enqueue(table.InsertOne, values);
+
+    /// <summary>
+    /// Runs a statement as <see cref="Send"/> would, or not at all where it has not been run yet when another with the
+    /// same subject is sent: it sets what that one sets anew. Rows of <see cref="Insert"/> that come after it may be
+    /// inserted before it.
+    /// </summary>
+    internal void SendLast(string subject, string statement, params ReadOnlySpan<object?> values)
+    {
+        Count(statement);
+        EnqueueLast(subject, statement, values);
+    }
+
+    protected virtual void EnqueueLast(string subject, string statement, ReadOnlySpan<object?> values) =>
+        Enqueue(statement, values);
+
     /// <summary>All that was sent has been run when this returns.</summary>
     internal abstract void Flush();
 

@@ -62,8 +62,8 @@ internal sealed class Writer : IAsyncDisposable
                     Begin(session);
                     foreach (Item item in batch)
                         DoAlone(session, item);
+                    session.Commit();
                 }
-                session.Commit();
             }
             catch (Exception failure)
             {
@@ -82,7 +82,7 @@ internal sealed class Writer : IAsyncDisposable
         database.BeginWrite(session);
     }
 
-    /// <summary>Takes what waits into the batch.</summary>
+    /// <summary>Takes what waits into the batch, does and commits it, the latter in one round trip with what is written.</summary>
     /// <returns>False: something has failed, and it is not known whose, or what it has written; so the transaction is to
     /// be undone.</returns>
     private bool TryTogether(Session session, List<Item> batch)
@@ -105,7 +105,7 @@ internal sealed class Writer : IAsyncDisposable
                     DoAlone(session, item);
                 }
             }
-            session.Flush();
+            session.Commit();
             return true;
         }
         catch (Exception)

@@ -133,7 +133,8 @@ function showNodes(nodes) {
         const row = element("tr");
         row.append(element("th", node.name, { scope: "row" }));
         cells(row, node.address, load(node.used_machines, node.machines, ""), load(node.used_memory_mib, node.memory_mib, " MiB"),
-            `${amount(node.prices.existence)} and ${amount(node.prices.memory)} a MiB`);
+            node.cpu_percent ? load(node.used_cpu_percent, node.cpu_percent, " %") : "–", node.min_cpu_percent < 100 ? `${node.min_cpu_percent} %` : "whole processors",
+            `${amount(node.prices.existence)}, ${amount(node.prices.memory)} a MiB and ${amount(node.prices.share)} a % of a processor`);
         body.append(row);
         if (node.enabled) $("node").append(element("option", node.name, { value: node.name }));
     }
@@ -165,7 +166,7 @@ async function refresh() {
 async function enter() {
     try {
         const plans = await all("/v1/plans");
-        $("plan").replaceChildren(...plans.map(plan => element("option", `${plan.name}: ${plan.memory_mib} MiB, a token is ${amount(plan.token_value)} units`, { value: plan.name })));
+        $("plan").replaceChildren(...plans.map(plan => element("option", `${plan.name}: ${plan.memory_mib} MiB, ${plan.cpu_percent} % of a processor, a token is ${amount(plan.token_value)} units`, { value: plan.name })));
         await refresh();
         $("enter").hidden = true;
         $("account").hidden = $("leave").hidden = false;
