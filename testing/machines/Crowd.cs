@@ -1,8 +1,8 @@
 using System;
 using System.Diagnostics;
+using System.Linq;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading;
 
 namespace Testing.Machines;
 
@@ -10,110 +10,60 @@ namespace Testing.Machines;
 /// Clients without the key at a port of the secure channel: some repeat a recorded first message and then send nothing, others only
 /// connect. Each connects again as soon as it is refused, the silent ones also after a while.
 /// </summary>
-public sealed class Crowd : IDisposable
+public sealed class Crowd : Strangers
 {
     private const int Silent = 20;
 
     private static readonly TimeSpan s_stay = TimeSpan.FromMilliseconds(400), s_pause = TimeSpan.FromMilliseconds(20);
 
-    private readonly IPEndPoint port;
     private readonly byte[] message;
-    private readonly int replaying;
-    private readonly Thread thread;
-    private volatile bool stop;
-    private volatile Exception? failure;
 
     /// <param name="message">A customer's hello and first message, which the server has answered already.</param>
     /// <param name="enter">Puts the calling thread where its sockets shall belong.</param>
     /// <param name="replaying">How many repeat the message: more than the server has places.</param>
-    public Crowd(IPEndPoint port, byte[] message, Action<Action> enter, int replaying)
+    public Crowd(IPEndPoint port, byte[] message, Action<Action> enter, int replaying) : base(port, enter)
     {
-        (this.port, this.message, this.replaying) = (port, message, replaying);
-        thread = new Thread(() =>
-        {
-            try
-            {
-                enter(Run);
-            }
-            catch (Exception exception)
-            {
-                failure = exception;
-            }
-        });
-        thread.Start();
+        this.message = message;
+        Serve([.. Enumerable.Range(0, replaying + Silent).Select(i => new Member(i < replaying))]);
     }
 
-    private sealed class Stranger(bool replays)
+    private sealed class Member(bool replays) : Stranger
     {
         public readonly bool Replays = replays;
-        public Socket? Socket;
         public long Since;
         public bool HasSpoken;
     }
 
-    private void Run()
+    protected override void Step(Stranger stranger)
     {
-        var strangers = new Stranger[replaying + Silent];
-        for (int i = 0; i < strangers.Length; i++)
-            strangers[i] = new Stranger(i < replaying);
-        while (!stop)
+        var member = (Member)stranger;
+        if (member.Socket == null)
         {
-            foreach (Stranger stranger in strangers)
-                Step(stranger);
-            Thread.Sleep(2);
-        }
-        foreach (Stranger stranger in strangers)
-            stranger.Socket?.Dispose();
-    }
-
-    private void Step(Stranger stranger)
-    {
-        if (stranger.Socket == null)
-        {
-            if (Stopwatch.GetElapsedTime(stranger.Since) < s_pause)
+            if (Stopwatch.GetElapsedTime(member.Since) < s_pause)
                 return;
-            stranger.Socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-            {
-                Blocking = false, NoDelay = true, LingerState = new LingerOption(true, 0),
-            };
-            stranger.Since = Stopwatch.GetTimestamp();
-            stranger.HasSpoken = false;
-            try
-            {
-                stranger.Socket.Connect(port);
-            }
-            catch (SocketException)
-            {
-                // Under way.
-            }
+            member.Since = Stopwatch.GetTimestamp();
+            member.HasSpoken = false;
+            Connect(member);
             return;
         }
         try
         {
-            if (stranger.Replays && !stranger.HasSpoken && stranger.Socket.Poll(0, SelectMode.SelectWrite))
+            if (member.Replays && !member.HasSpoken && member.Socket.Poll(0, SelectMode.SelectWrite))
             {
-                stranger.Socket.Send(message);
-                stranger.HasSpoken = true;
+                member.Socket.Send(message);
+                member.HasSpoken = true;
             }
-            bool isBorne = stranger.Replays || Stopwatch.GetElapsedTime(stranger.Since) < s_stay;
-            bool isClosed = stranger.Socket.Poll(0, SelectMode.SelectError) || (stranger.Socket.Poll(0, SelectMode.SelectRead) && stranger.Socket.Available == 0);
-            if (isBorne && !isClosed)
+            bool isBorne = member.Replays || Stopwatch.GetElapsedTime(member.Since) < s_stay;
+            bool isOver = IsOver(member.Socket);
+            if (isBorne && !isOver)
                 return;
         }
         catch (SocketException)
         {
             // Refused.
         }
-        stranger.Socket.Dispose();
-        stranger.Socket = null;
-        stranger.Since = Stopwatch.GetTimestamp();
-    }
-
-    public void Dispose()
-    {
-        stop = true;
-        thread.Join();
-        if (failure != null)
-            throw new InvalidOperationException("the strangers have failed", failure);
+        member.Socket.Dispose();
+        member.Socket = null;
+        member.Since = Stopwatch.GetTimestamp();
     }
 }
