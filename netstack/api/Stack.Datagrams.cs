@@ -65,19 +65,8 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Takes the oldest datagram, cut to fit. Returns its full length, or WouldBlock or a pending error (Refused,
-    /// HostUnreachable).
-    /// </summary>
-    public int ReceiveFrom(int socket, Span<byte> into, out Endpoints endpoints)
-    {
-        int length = PeekDatagram(socket, 0, into, out endpoints);
-        if (length >= 0)
-            DropDatagram(socket);
-        return length;
-    }
-
-    /// <summary>
-    /// The same without taking it, and from <paramref name="skip"/> bytes on. A pending error is taken.
+    /// Copies the oldest datagram from <paramref name="skip"/> bytes on, cut to fit, without taking it. Returns its
+    /// full length, or WouldBlock, or a pending error (Refused, HostUnreachable), which is taken.
     /// </summary>
     public int PeekDatagram(int socket, int skip, Span<byte> into, out Endpoints endpoints)
     {

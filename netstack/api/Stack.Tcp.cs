@@ -270,21 +270,6 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Shows received bytes where they lie (one contiguous run, maybe not all). Returns as <see cref="Receive"/>; valid
-    /// until the next call that is given this socket's frames or consumes. Follow with <see cref="Consume"/>.
-    /// </summary>
-    public int PeekReceive(int socket, out ReadOnlySpan<byte> bytes)
-    {
-        bytes = default;
-        Connection* c = Handles.Connection(Self, socket);
-        int end = MayReceive(c);
-        if (end != 1)
-            return end;
-        bytes = TcpReassembly.Peek(c, 0);
-        return bytes.Length;
-    }
-
-    /// <summary>
     /// Copies received bytes without taking them, from <paramref name="skip"/> on (MSG_PEEK). Returns as
     /// <see cref="Receive"/>.
     /// </summary>
@@ -297,22 +282,6 @@ public unsafe partial struct Stack
         if (skip < 0)
             return SocketError.Invalid;
         return skip >= c->Readable ? 0 : TcpReassembly.Copy(c, skip, into);
-    }
-
-    /// <summary>
-    /// Takes <paramref name="count"/> bytes that <see cref="PeekReceive"/> has shown. Returns 0 or an error.
-    /// </summary>
-    public int Consume(int socket, int count, ulong now)
-    {
-        Stack* stack = Self;
-        Connection* c = Handles.Connection(stack, socket);
-        if (c == null)
-            return SocketError.BadSocket;
-        if (count < 0 || count > c->Readable)
-            return SocketError.Invalid;
-        TcpReassembly.Consume(stack, c, count, now);
-        Loopback.Drain(stack, now);
-        return 0;
     }
 
     /// <summary>Sends FIN after what is queued; receiving goes on (SHUT_WR). Returns 0 or an error.</summary>

@@ -131,7 +131,7 @@ internal static unsafe class TcpReassembly
     }
 
     /// <summary>Unread bytes in one piece, from <paramref name="skip"/> on.</summary>
-    internal static ReadOnlySpan<byte> Peek(Connection* c, int skip)
+    private static ReadOnlySpan<byte> Peek(Connection* c, int skip)
     {
         uint at = (c->ReceiveRingHead + (uint)skip) & c->ReceiveRingMask;
         int straight = (int)(c->ReceiveRingMask + 1 - at);

@@ -105,9 +105,10 @@ internal unsafe struct Service
     private void Read(Stack* stack, ulong now)
     {
         readFrom = 0;
+        Span<byte> bytes = stackalloc byte[4096];
         while (!ended && error == 0)
         {
-            int length = stack->PeekReceive(socket, out ReadOnlySpan<byte> bytes);
+            int length = stack->Receive(socket, bytes, now);
             if (length == SocketError.WouldBlock)
                 return;
             if (length == 0)
@@ -116,9 +117,8 @@ internal unsafe struct Service
                 error = length;
             else
             {
-                Hash(bytes);
+                Hash(bytes.Slice(0, length));
                 received += length;
-                stack->Consume(socket, length, now);
             }
         }
     }
