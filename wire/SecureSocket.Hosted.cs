@@ -20,7 +20,6 @@ public sealed partial class SecureSocket : IDisposable
     private SecureChannel channel;
     private int at;
     private int end;
-    private bool isPlain;
 
     private SecureSocket(Socket socket, SecureChannel channel)
     {
@@ -86,17 +85,9 @@ public sealed partial class SecureSocket : IDisposable
         }
     }
 
-    /// <summary>From here on both directions are as they are. What has been received and not taken yet comes first.</summary>
-    public void GoPlain() => isPlain = true;
-
     /// <summary>Sends all of it.</summary>
     public void Send(ReadOnlySpan<byte> bytes)
     {
-        if (isPlain)
-        {
-            SendAll(Socket, bytes);
-            return;
-        }
         while (bytes.Length > 0)
         {
             var length = Math.Min(bytes.Length, SecureChannel.MaxText);
@@ -112,8 +103,6 @@ public sealed partial class SecureSocket : IDisposable
     {
         if (at == end)
         {
-            if (isPlain)
-                return Socket.Receive(into);
             if (!ReceiveAll(Socket, incoming.AsSpan(0, SecureChannel.LengthSize)))
                 return 0;
             var size = SecureChannel.RecordSize(incoming.AsSpan(0, SecureChannel.LengthSize));

@@ -33,13 +33,11 @@ internal sealed class FakeDestination : IDisposable
                 connection.ReceiveTimeout = 30_000;
                 using SecureSocket socket = SecureSocket.Accept(connection, Upload.Magic, Upload.Version, Client.Key);
                 byte[] header = Client.Read(socket, Upload.Size);
-                Upload.Parse(header, out uint length, out uint flags);
+                Upload.Parse(header, out uint length, out _);
                 Client.Read(socket, (int)length);
                 byte[] record = new byte[UploadAnswer.Size];
                 UploadAnswer.Emit(record, UploadStage.Firmware, answer);
                 socket.Send(record);
-                if ((flags & Upload.Plain) != 0)
-                    socket.GoPlain();
                 behave(this, socket);
             }
             catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException)
