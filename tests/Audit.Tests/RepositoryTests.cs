@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Testing;
 using Xunit;
 
@@ -51,6 +52,29 @@ public sealed partial class RepositoryTests
         foreach (Match nesting in Nesting().Matches(text))
             parents.Add(nesting.Groups[1].Value, nesting.Groups[2].Value);
         return projects.Select(project => $"{(parents.TryGetValue(project.Identity, out string? parent) ? names[parent] : "no folder")}: {project.Path}");
+    }
+
+    /// <summary>Who may compile a file that belongs to another project of tests, benchmarks or the fuzzer, and why it is not in testing/.</summary>
+    private static readonly string[] s_sharedSources =
+    [
+        "tests/Corelib.Tests/Corelib.Tests.csproj: tests/images/Selftest/Checks.cs", // the same checks, with the core library and with .NET
+        "tests/Domain.Translator.Tests/Domain.Translator.Tests.csproj: tests/Domain.Cpu.Tests/*.cs", // the same tests, which a runner looks for in each assembly
+        "tests/Netstack.Tests/Netstack.Tests.csproj: tests/images/NetstackHost/Request.cs", // an image refers to nothing of .NET, and so not to testing/
+    ];
+
+    /// <summary>What two projects need lies in testing/, and is compiled there once.</summary>
+    [Fact]
+    public void Projects_of_tests_compile_no_sources_of_one_another()
+    {
+        IEnumerable<string> shared =
+            from path in Programs.Run("git", "-C", Repository.Root, "ls-files", "*.csproj").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            from item in XDocument.Load(Path.Combine(Repository.Root, path)).Descendants("Compile")
+            from source in ((string?)item.Attribute("Include") ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries)
+            let folder = Path.GetDirectoryName(path)!
+            let place = Path.GetRelativePath("/", Path.Combine("/", folder, source))
+            where place.Split('/')[0] is "tests" or "bench" or "fuzz" && !place.StartsWith(folder + "/", StringComparison.Ordinal)
+            select $"{path}: {place}";
+        Assert.Equal(s_sharedSources, shared.Order(StringComparer.Ordinal));
     }
 
     [Fact]
