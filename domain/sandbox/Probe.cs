@@ -28,7 +28,7 @@ internal static unsafe class Probe
 
     private const int OtherNumbering = 0x4000_0000; // x32
 
-    private static int tried, open, steps;
+    private static int s_tried, s_open, s_steps;
 
     public static string? What;
 
@@ -52,12 +52,12 @@ internal static unsafe class Probe
             for (; ; )
                 Step();
         }) { IsBackground = true }.Start();
-        while (Volatile.Read(ref steps) == 0)
+        while (Volatile.Read(ref s_steps) == 0)
             Thread.Sleep(1);
     }
 
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-    private static void Step() => Volatile.Write(ref steps, steps + 1);
+    private static void Step() => Volatile.Write(ref s_steps, s_steps + 1);
 
     public static int Run()
     {
@@ -78,8 +78,8 @@ internal static unsafe class Probe
             Collect();
         else
             TryLayers();
-        Log.Print(1, $"probe: {tried} tried, {open} not refused\n");
-        return open == 0 ? 0 : 1;
+        Log.Print(1, $"probe: {s_tried} tried, {s_open} not refused\n");
+        return s_open == 0 ? 0 : 1;
     }
 
     private static void TryCalls()
@@ -321,10 +321,10 @@ internal static unsafe class Probe
 
     private static void Judge(string name, bool refused)
     {
-        tried++;
+        s_tried++;
         if (!refused)
         {
-            open++;
+            s_open++;
             Log.Print(1, $"NOT REFUSED: {name}\n");
         }
     }
