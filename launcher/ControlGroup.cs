@@ -14,7 +14,7 @@ namespace Launcher;
 /// </summary>
 internal ref struct ControlGroup(Span<byte> texts)
 {
-    /// <summary>In bytes. With it all that is named fits the sentence that says it.</summary>
+    /// <summary>Bytes of a path that the command line gives: so short that it fits a sentence of Failure.</summary>
     public const int MaxPath = 160;
 
     /// <summary>Room for the path of the longest name.</summary>

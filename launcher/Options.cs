@@ -9,10 +9,10 @@ internal unsafe struct Options
     /// <summary>Seconds, 1 to 1,000,000.</summary>
     public uint TokenCpu;
 
-    /// <summary>Of a processor, 1 to 6400, where the token says a whole one.</summary>
+    /// <summary>Percent of one processor, 1 to 6400: what a machine may take whose token says 100.</summary>
     public uint CpuMax;
 
-    /// <summary>What a monitor may have beside its guest's memory, in MiB, 1 to 1024: of its control group.</summary>
+    /// <summary>MiB, 1 to 1024, that the control group allows in addition to the guest's memory.</summary>
     public uint MonitorMemory;
 
     /// <summary>The folder of the machines' control groups, or null.</summary>

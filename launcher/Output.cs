@@ -24,7 +24,7 @@ internal static class Output
     /// <summary>
     /// Descriptors 1 and 2 are no terminal afterwards. False when that cannot be, which has been said.
     /// </summary>
-    /// <param name="kept">Standard error as it was, until execve(2); less than 0 where it is so still.</param>
+    /// <param name="kept">A copy of the former standard error, closed by execve(2); negative: it is unchanged.</param>
     public static bool LeaveTerminal(out int kept)
     {
         kept = -1;
@@ -47,7 +47,7 @@ internal static class Output
         return code >= 0;
     }
 
-    /// <summary>Nothing has been started: what is wrong can be said.</summary>
+    /// <summary>Puts the former standard error back, when execve(2) has failed and a sentence has to be said.</summary>
     public static void Return(int kept)
     {
         if (kept >= 0)

@@ -23,8 +23,8 @@ internal static class SoleUser
     {
         if (Syscall.Call(CallNumber.GetUid) == 0)
             return true;
-        // The kernel counts by user and over all namespaces: with room for this process and one more, a third keeps the
-        // one more away.
+        // The kernel counts the processes of a user in all namespaces. With a limit of two, this process can start
+        // another one only while the user has no third.
         if (!Limits.SetProcesses(2))
             return false;
         int child = EAGAIN;

@@ -4,7 +4,7 @@ namespace Wire;
 
 /// <summary>
 /// Decimal numbers and IPv4 addresses in the words of a command line. Each method takes what it has read off the
-/// beginning of the text; what it has taken when it returns false is not said.
+/// beginning of the text; how much that is when it returns false is not defined.
 /// </summary>
 public static class DecimalText
 {

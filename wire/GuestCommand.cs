@@ -47,7 +47,7 @@ public struct MoveCommand
     /// <summary>Megabits per second, 0 for as fast as it goes.</summary>
     public uint Rate;
 
-    /// <summary>Seconds of a silence that are borne, 0 for the guest's own choice.</summary>
+    /// <summary>Seconds without an answer after which the move fails; 0: the guest chooses.</summary>
     public ushort Patience;
 
     /// <summary>Seconds after which a move that has not come to its snapshot is given up, 0 for never.</summary>

@@ -33,7 +33,7 @@ public static class HmacSha256
         Span<byte> secret = stackalloc byte[Sha256.DigestSize];
         Span<byte> message = stackalloc byte[Sha256.DigestSize + 1];
         Sign(chainingKey, input, secret);
-        int length = 0; // of the key before, which is part of what the next is made of
+        int length = 0; // of the previous key, with which the input of the next begins (RFC 5869 §2.3)
         for (byte number = 1; keys.Length > 0; number++)
         {
             message[length] = number;

@@ -5,7 +5,7 @@ namespace Wire;
 /// <summary>What the home node says of a machine that it watches. Numbers are on the wire.</summary>
 public enum HomeVerdict : byte
 {
-    /// <summary>Of a request, which has none.</summary>
+    /// <summary>In a request, which carries no verdict.</summary>
     None = 0,
 
     /// <summary>It is paid, or has enough.</summary>

@@ -68,7 +68,8 @@ public struct NoiseHandshake
     }
 
     /// <summary>
-    /// The responder's message, &lt;- e, ee. False when the initiator's key is one that nobody sends in earnest.
+    /// The responder's message, &lt;- e, ee. False when the initiator's key is a point of small order, which no correct
+    /// client sends.
     /// </summary>
     public bool WriteSecond(ReadOnlySpan<byte> payload, Span<byte> message)
     {

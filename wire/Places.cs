@@ -58,7 +58,7 @@ public static class Places
         next = ulong.MaxValue;
         for (int i = 0; i < places.Length; i++)
         {
-            // A free one before one that only would not mind.
+            // Of those that give way at the same time a free one is preferred.
             ulong at = places[i].GivesWayAt;
             if (at < next || (choice >= 0 && at == next && places[i].State < places[choice].State))
                 (choice, next) = (i, at);

@@ -125,7 +125,7 @@ public struct Sha1
     }
 
     /// <summary>
-    /// The logical functions of FIPS 180-4 §4.1.1, with as few operations after b as there can be: it is the youngest.
+    /// The logical functions of FIPS 180-4 §4.1.1, with as few operations on b as possible: b is computed last.
     /// </summary>
     private interface IFunction
     {

@@ -10,8 +10,8 @@ internal static class FileLock
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Waits for whoever has it, ten seconds at most where nobody says otherwise.</summary>
-    /// <param name="what">For the sentence that says who is waited for in vain.</param>
+    /// <summary>Waits until no other program has the lock, ten seconds at most unless told otherwise.</summary>
+    /// <param name="what">What the file is, for the sentence of a failure.</param>
     internal static FileStream Take(string path, string what, TimeSpan? patience = null)
     {
         var start = Stopwatch.GetTimestamp();
@@ -29,7 +29,7 @@ internal static class FileLock
                 });
                 if (IsThere(path, file))
                     return file;
-                file.Dispose(); // and another one has that name by now, or nobody
+                file.Dispose(); // it was removed, or replaced by another file, meanwhile
                 why = $"{path} is a link, or replaced as soon as it is opened";
             }
             catch (IOException busy)

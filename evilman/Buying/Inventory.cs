@@ -159,7 +159,7 @@ internal sealed class Inventory
         Secret.Write(path, Encoding.UTF8.GetBytes(text), replace: true);
     }
 
-    /// <summary>The broker with this name; without a name the only one, or the one that the file calls its.</summary>
+    /// <summary>The broker with this name; without a name the default of the file, or the only one.</summary>
     internal KnownBroker Broker(string? name)
     {
         name ??= standard ?? (brokers.Count == 1 ? brokers.Keys.Single() : null);

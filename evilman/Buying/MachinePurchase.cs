@@ -124,7 +124,7 @@ internal sealed class MachinePurchase(IMachineFile file, Func<string, IBroker> b
     }
 
     /// <summary>
-    /// Why a node has no such machine, where the broker says that it has given its place to others; that is kept.
+    /// The sentence for a machine whose place the broker has given to others; the machine's file records it.
     /// </summary>
     /// <returns>Null where it has not, or does not answer.</returns>
     internal string? TakenPlace()

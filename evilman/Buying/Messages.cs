@@ -25,7 +25,7 @@ internal sealed record MachineView(long Id, string Name, string Node, string Nod
 internal sealed record Purchase(MachineView Machine, string BootToken, string MachineKey, string RefundSecret,
     long Tokens, long Amount, long Balance)
 {
-    /// <summary>Fails where a broker's words are not what they should be, so that the rest need not look.</summary>
+    /// <summary>Fails unless the broker's answer is valid, so that no other code has to check it.</summary>
     internal Purchase Checked()
     {
         var isWhole = IsHex(BootToken, Wire.BootToken.Size) && Wire.BootToken.TryParse(Token(), out var token)

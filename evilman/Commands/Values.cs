@@ -76,7 +76,7 @@ internal static class Values
         HelpName = "PLAN",
     };
 
-    /// <summary>With how many it begins.</summary>
+    /// <summary>How many tokens a machine begins with that is bought for a job.</summary>
     internal static Option<int> TokensOption() => CountOption("--tokens",
         "Where they are bought: how many tokens the machine begins with.", Run.MachineWish.UsualTokens, 1,
         Tokens.Chain.MaxLength);

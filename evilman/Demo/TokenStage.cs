@@ -198,7 +198,7 @@ internal sealed class TokenStage : IDisposable
 
     // What is said
 
-    /// <summary>Hears what is new, and shows what tokens are the matter of.</summary>
+    /// <summary>Reads the new lines of home and consoles, and shows those that are about tokens.</summary>
     internal void Listen()
     {
         foreach (var (name, console) in consoles)
@@ -213,7 +213,7 @@ internal sealed class TokenStage : IDisposable
         }
     }
 
-    /// <summary>Waits until somebody has said it, after the first <paramref name="since"/> lines.</summary>
+    /// <summary>Waits for a line with this text; the first <paramref name="since"/> lines do not count.</summary>
     internal void Hear(string who, string text, int since = 0) => Await($"{who} says «{text}»", () =>
         Said.Skip(since).Any(heard => heard.Who == who && heard.Text.Contains(text, StringComparison.Ordinal)));
 

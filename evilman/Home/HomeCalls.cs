@@ -48,7 +48,7 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
             }
             catch (SocketException)
             {
-                // About an answer to somebody who is not there any more.
+                // An ICMP error: the guest that was answered has gone.
             }
         }
     }

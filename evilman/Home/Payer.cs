@@ -84,7 +84,7 @@ internal sealed class Payer(Func<string, IMachineFile> open, Func<IMachineFile, 
         _ => $"{job.Name} runs on no node that it was bought for",
     };
 
-    /// <summary>Says what has come of a machine, if that is another than before.</summary>
+    /// <summary>Prints the verdict on a machine if it differs from the last one.</summary>
     internal void Tell(HomeJob job, Verdict verdict, Verdict? before)
     {
         static bool IsPaid(Verdict verdict) => verdict is Verdict.Enough or Verdict.Pay;

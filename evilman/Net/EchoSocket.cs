@@ -28,8 +28,8 @@ public sealed class EchoSocket : IEchoWire, IDisposable
     readonly ushort identifier = (ushort)Environment.ProcessId;
     readonly byte[] buffer = new byte[65536];
 
-    // From anywhere, so that others cannot forge an answer to this process, and an answer to an earlier process does
-    // not fit.
+    // Begins at a random number, so that others cannot foresee it and forge an answer, and an answer to an earlier
+    // process does not match.
     ushort sequence = (ushort)Random.Shared.Next();
 
     EchoSocket(Socket socket, bool raw)

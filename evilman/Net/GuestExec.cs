@@ -141,7 +141,7 @@ internal sealed class GuestExec : IDisposable
         throw Failure.NoAnswer("the guest closed the connection before the program ended");
     }
 
-    /// <summary>The most that a program may answer that is asked something.</summary>
+    /// <summary>Bytes of output at most of a program that <see cref="Ask"/> runs.</summary>
     internal const int MaxAnswerSize = 1 << 20;
 
     /// <summary>
@@ -213,7 +213,7 @@ internal sealed class GuestExec : IDisposable
         }
         catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
         {
-            // Who waits for the program says so.
+            // The thread that waits for the program reports the broken connection.
         }
     }
 
