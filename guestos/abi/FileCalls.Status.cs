@@ -390,6 +390,29 @@ public static unsafe partial class FileCalls
         return error;
     }
 
+    /// <summary>struct ustat (include/linux/types.h); the names are empty, as on Linux.</summary>
+    public struct SmallFileSystemStatus
+    {
+        public int FreeBlocks;
+        public ulong FreeInodes;
+        public ulong Names;
+        public uint RestOfNames;
+    }
+
+    /// <summary>ustat(2): the file system of a device, as st_dev tells it. EINVAL: there is none, EFAULT.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]      // FileDispatch would clear its locals at every call
+    public static long Ustat(ulong device, UserPointer<SmallFileSystemStatus> to)
+    {
+        if ((uint)device > byte.MaxValue || Volumes.Of((byte)device).Inodes == 0)
+            return Errno.EINVAL;
+        ulong free = Math.Min(Volumes.Of((byte)device).Room, int.MaxValue);
+        return to.Put(new SmallFileSystemStatus
+        {
+            FreeBlocks = (int)free,
+            FreeInodes = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse),
+        });
+    }
+
     public static long Fstatfs(ulong descriptor, UserPointer<FileSystemStatus> buffer)
     {
         File* file = Descriptor.FileOf(descriptor);

@@ -53,6 +53,7 @@ public static class FileDispatch
         SystemCall.Utime => FileCalls.Utime(a, b),
         SystemCall.Mknod => FileCalls.Mknod(a, b, c),
         SystemCall.Statfs => FileCalls.Statfs(a, b),
+        SystemCall.Ustat => FileCalls.Ustat(a, b),
         SystemCall.Fstatfs => FileCalls.Fstatfs(a, b),
         SystemCall.Chroot => FileCalls.Chroot(a),
         SystemCall.Sync => FileCalls.Sync(),

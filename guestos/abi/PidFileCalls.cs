@@ -24,9 +24,13 @@ public static unsafe class PidFileCalls
         if (!CallFlags.TryMake(flags, ToThreadGroup, out _))
             return Errno.EINVAL;
         File* file = Descriptor.FileOf(descriptor);
-        if (file == null || !PidFile.Is(file))
+        if (file == null)
             return Errno.EBADF;
-        Process* process = PidFile.ProcessOf(file);
+        // The directory of a process in /proc will do (pidfd_send_signal(2)).
+        int id = ProcTree.ProcessOf(file->Inode);
+        if (id == 0 && !PidFile.Is(file))
+            return Errno.EBADF;
+        Process* process = id != 0 ? ProcessTable.Find(id) : PidFile.ProcessOf(file);
         Process* self = Process.Current;
         SignalInformation sent = SignalInformation.About(self, SignalCode.User, 0);
         if (!information.IsNull)

@@ -191,8 +191,9 @@ public static unsafe partial class SocketCalls
         InheritOptions(accepted, socket);
         ApplyOptions(accepted);
         Network.Stack->GetEndpoints(handle, out Endpoints endpoints);
-        long told = SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress,
-            endpoints.RemotePort);
+        long told = address.IsNull
+            ? 0
+            : SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
         if (told < 0)
         {
             Sockets.Free(accepted);
@@ -348,7 +349,7 @@ public static unsafe partial class SocketCalls
         Transfer to = Transfer.Of(range);
         result = ReceiveOne(file, ref to, flags, out Endpoints from);
         // A stream names nobody: its length becomes 0 (tcp(7)).
-        if (result < 0 || address.IsNull || lengthAt.IsNull)
+        if (result < 0 || address.IsNull)
             return result;
         long told = stream
             ? lengthAt.Put(0)

@@ -66,6 +66,7 @@ public static unsafe class Devices
             ReadAt = &ReadRandomAt,
             Write = &Discard,
             WriteAt = &DiscardAt,
+            Ioctl = &AskRandom,
         };
         s_urandom = s_random;
         s_random.Traits = FileTraits.Watchable;
@@ -135,6 +136,13 @@ public static unsafe class Devices
     private static long ReadZeros(File* file, ref Transfer to) => Fill(ref to, random: false);
 
     private static long ReadZerosAt(File* file, ulong offset, ref Transfer to) => Fill(ref to, random: false);
+
+    /// <summary>RNDGETENTCNT (random(4)): the bits that are there, as /proc/sys/kernel/random tells them.</summary>
+    private static long AskRandom(File* file, uint request, ulong argument)
+    {
+        const uint getEntropyCount = 0x80045200;
+        return request == getEntropyCount ? ((UserPointer<int>)argument).Put(256) : Errno.EINVAL;
+    }
 
     private static long ReadRandom(File* file, ref Transfer to) => Fill(ref to, random: true);
 

@@ -258,6 +258,18 @@ public static unsafe class ProcText
                 text->Add(Frames.Total);
                 text->Add((byte)'\n');
                 break;
+            case ProcNode.MaxQueuedEvents:
+                text->Add((ulong)Inotify.MaxQueued);
+                text->Add((byte)'\n');
+                break;
+            case ProcNode.MaxInstances:
+                text->Add((ulong)Inotify.MaxInstances);
+                text->Add((byte)'\n');
+                break;
+            case ProcNode.MaxWatches:
+                text->Add((ulong)Inotify.MaxWatches);
+                text->Add((byte)'\n');
+                break;
             case >= ProcNode.MaxMessage and <= ProcNode.MaxSegmentPages or >= ProcNode.IpcMessages
                 and <= ProcNode.IpcMemory:
                 if (IpcText != null)

@@ -64,6 +64,10 @@ public enum ProcNode
     MaxSegmentPages,
     MaxPipe,
     MaxFiles,
+    SysInotify,
+    MaxQueuedEvents,
+    MaxInstances,
+    MaxWatches,
     SysNet,
     SysNetCore,
     MaxBacklog,
@@ -160,6 +164,11 @@ public static unsafe class ProcTree
 
     private static Inode* GetRoot() => Root;
 
+    /// <summary>The id of the process whose directory in /proc it is; 0 for anything else.</summary>
+    public static int ProcessOf(Inode* inode) =>
+        inode != null && inode->Operations == InodeOperations.At(ref s_operations)
+            && (ProcNode)inode->ProcNode == ProcNode.Process ? inode->ProcProcess : 0;
+
     private static ReadOnlySpan<byte> NameOf(ProcNode node) => node switch
     {
         ProcNode.Self => "self"u8,
@@ -216,6 +225,10 @@ public static unsafe class ProcTree
         ProcNode.MaxSegmentPages => "shmall"u8,
         ProcNode.MaxPipe => "pipe-max-size"u8,
         ProcNode.MaxFiles => "file-max"u8,
+        ProcNode.SysInotify => "inotify"u8,
+        ProcNode.MaxQueuedEvents => "max_queued_events"u8,
+        ProcNode.MaxInstances => "max_user_instances"u8,
+        ProcNode.MaxWatches => "max_user_watches"u8,
         ProcNode.SysNetCore => "core"u8,
         ProcNode.MaxBacklog => "somaxconn"u8,
         ProcNode.SysNet6 => "ipv6"u8,
@@ -256,7 +269,8 @@ public static unsafe class ProcTree
         >= ProcNode.Net6All and <= ProcNode.Net6Ethernet => ProcNode.SysNet6Conf,
         >= ProcNode.Disabled6All and <= ProcNode.Disabled6Ethernet => node - ProcNode.Disabled6All + ProcNode.Net6All,
         >= ProcNode.Tainted and <= ProcNode.MaxSegmentPages => ProcNode.SysKernel,
-        ProcNode.MaxPipe or ProcNode.MaxFiles => ProcNode.SysFiles,
+        ProcNode.MaxPipe or ProcNode.MaxFiles or ProcNode.SysInotify => ProcNode.SysFiles,
+        >= ProcNode.MaxQueuedEvents and <= ProcNode.MaxWatches => ProcNode.SysInotify,
         >= ProcNode.IpcMessages and <= ProcNode.IpcMemory => ProcNode.Ipc,
         >= ProcNode.HostName and <= ProcNode.Random => ProcNode.SysKernel,
         >= ProcNode.BootId and <= ProcNode.EntropyAvailable => ProcNode.Random,
@@ -273,7 +287,7 @@ public static unsafe class ProcTree
     private static InodeType TypeOf(ProcNode node) => node switch
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
-            or ProcNode.Random or ProcNode.SysFiles or ProcNode.Ipc or ProcNode.SysNet or ProcNode.SysNetCore
+            or ProcNode.Random or ProcNode.SysFiles or ProcNode.SysInotify or ProcNode.Ipc or ProcNode.SysNet or ProcNode.SysNetCore
             or ProcNode.SysNet6 or (>= ProcNode.SysNet6Conf and <= ProcNode.Net6Ethernet)
             or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessFileInformation or ProcNode.ProcessTasks
             or ProcNode.Task => InodeType.DIR,

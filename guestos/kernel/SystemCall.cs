@@ -141,6 +141,7 @@ public enum SystemCall : ulong
     Utime = 132,
     Mknod = 133,
     Personality = 135,
+    Ustat = 136,
     Statfs = 137,
     Fstatfs = 138,
     Sysfs = 139,

@@ -121,13 +121,11 @@ internal static unsafe class SocketAddress
 
     /// <summary>
     /// An answer by value-result length (getsockname and relatives), in the socket's family: cut to what fits, the true
-    /// length told. 0, or -EFAULT, -EINVAL.
+    /// length told. 0, or -EFAULT, -EINVAL. Who need not be answered has a null address, and does not come here.
     /// </summary>
     public static long Answer(Socket* socket, UserPointer<byte> to, UserPointer<int> lengthAt, uint address,
         ushort port)
     {
-        if (to.IsNull || lengthAt.IsNull)
-            return 0;
         if (!lengthAt.TryGet(out int length))
             return Errno.EFAULT;
         long result = Answer(socket, to, ref length, address, port);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -197,6 +198,15 @@ static void pairs(void)
     ASK(length);
     ASK(setsockopt(tcp, IPPROTO_TCP, TCP_CONGESTION, "nonesuch", 8));
     ASK(setsockopt(tcp, IPPROTO_TCP, TCP_CONGESTION, (void *)1, 8));
+    struct sockaddr_in address;
+    length = sizeof address;
+    ASK(getsockname(tcp, 0, &length));
+    ASK(getsockname(tcp, (void *)&address, 0));
+    length = 0;
+    ASK(getsockname(tcp, 0, &length));
+    ASK(length);
+    length = -1;
+    ASK(getsockname(tcp, (void *)&address, &length));
     close(tcp);
 }
 
@@ -251,6 +261,54 @@ static void files(void)
     ASK(write(memory, bytes, 1));
     ASK(write(memory, bytes, 0));
     ASK(read(memory, bytes, 1));
+}
+
+static int first_number(const char *path)
+{
+    int file = open(path, O_RDONLY), number = -1;
+    char text[64] = "";
+    if (read(file, text, sizeof text - 1) > 0 && strchr(text, '\n'))
+        sscanf(text, "%d", &number);
+    close(file);
+    return number;
+}
+
+/* Numbers that programs look up. */
+static void numbers(void)
+{
+    int random = open("/dev/urandom", O_RDONLY), count = -1;
+    ASK(ioctl(random, RNDGETENTCNT, &count));
+    ASK(count == first_number("/proc/sys/kernel/random/entropy_avail"));
+    ASK(ioctl(random, RNDGETENTCNT, 0));
+    ASK(ioctl(random, 0x5299, &count));
+    ASK(first_number("/proc/sys/fs/inotify/max_queued_events") > 0);
+    ASK(first_number("/proc/sys/fs/inotify/max_user_instances") > 0);
+    ASK(first_number("/proc/sys/fs/inotify/max_user_watches") > 0);
+    struct stat status;
+    char answer_to[64] = "";
+    stat("/tmp", &status);
+    ASK(syscall(SYS_ustat, (long)status.st_dev, answer_to));
+    ASK(syscall(SYS_ustat, 0xfffffl, answer_to));
+    ASK(syscall(SYS_ustat, (long)status.st_dev, 0l));
+
+    /* A process by its directory in /proc. */
+    int self = open("/proc/self", O_RDONLY | O_DIRECTORY), other = open("/proc/sys", O_RDONLY | O_DIRECTORY);
+    signal(SIGUSR1, SIG_IGN);
+    ASK(syscall(SYS_pidfd_send_signal, self, SIGUSR1, 0l, 0l));
+    ASK(syscall(SYS_pidfd_send_signal, other, SIGUSR1, 0l, 0l));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", child);
+    int folder = open(path, O_RDONLY | O_DIRECTORY), number;
+    ASK(syscall(SYS_pidfd_send_signal, folder, SIGTERM, 0l, 0l));
+    wait(&number);
+    ASK(WTERMSIG(number));
+    ASK(syscall(SYS_pidfd_send_signal, folder, SIGTERM, 0l, 0l));
 }
 
 /* The domain's name: a user without rights may not change it, and nobody to one that is too long. */
@@ -467,16 +525,6 @@ static void tasks(void)
     ASK(pread(memory, &there, sizeof there, (uintptr_t)&kept) >= 0);
 }
 
-static int first_number(const char *path)
-{
-    int file = open(path, O_RDONLY), number = -1;
-    char text[64] = "";
-    if (read(file, text, sizeof text - 1) > 0 && strchr(text, '\n'))
-        sscanf(text, "%d", &number);
-    close(file);
-    return number;
-}
-
 static void processors(void)
 {
     if (access("/sys/devices", F_OK) != 0) {
@@ -506,6 +554,7 @@ int main(void)
     waits();
     pairs();
     files();
+    numbers();
     names();
     signals();
     memory();
