@@ -80,7 +80,9 @@ public static unsafe partial class SocketCalls
         if (!value.TryGetAll(name))
             return Errno.EFAULT;
         int end = name.IndexOf((byte)0);
-        return name.Slice(0, end < 0 ? name.Length : end).SequenceEqual(Algorithm) ? 0 : Errno.ENOENT;
+        if (end >= 0)
+            name = name.Slice(0, end);
+        return name.SequenceEqual(Algorithm) ? 0 : Errno.ENOENT;
     }
 
     private static long SetLinger(Socket* socket, UserPointer<SocketOptions.LingerOption> value, ulong length)
