@@ -49,8 +49,8 @@ public sealed unsafe class CodeMemory
     /// <exception cref="PlatformNotSupportedException">the host refuses, and says why</exception>
     public static CodeMemory Allocate(int size)
     {
-        // TLBs, recent targets and the rest of the state take 1,184 KiB; there are two stacks.
-        const nuint stateBytes = (1216 << 10) + 2 * (GuardBytes + ReturnStack.Bytes + PageSize);
+        // TLBs, recent targets and the rest of the state take 1,360 KiB; there are two stacks.
+        const nuint stateBytes = (1408 << 10) + 2 * (GuardBytes + ReturnStack.Bytes + PageSize);
         // SAFETY: fresh mappings that nobody else knows; failure is checked before use.
         byte* executable = Map((nuint)size, Libc.MAP_SHARED);
         // A shared mapping of which no bytes are moved is mapped a second time (mremap(2)).

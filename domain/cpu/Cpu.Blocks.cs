@@ -48,6 +48,7 @@ public sealed unsafe partial class Cpu
     /// <summary>The block at <paramref name="rip"/>, decoded if need be; null after a fault in fetching it.</summary>
     private Block* FindBlock(ulong rip, int mode)
     {
+        s->Searches++;
         ulong bounds = CodeBounds, linear = s->Code64 ? rip : (uint)(rip + bounds);
         if (!s->Code64 && rip > bounds >> 32)
         {
@@ -71,6 +72,12 @@ public sealed unsafe partial class Cpu
         }
         return Build(rip, linear, physical, mode, interpretedRuns);
     }
+
+    /// <summary>
+    /// Whether the block begins with <see cref="Jump.IntoSecondPage"/>, so that it can be come to without the run loop.
+    /// </summary>
+    private static bool ChecksSecondPage(ulong secondPage, int mode) =>
+        secondPage != NoPage && (mode & (ModeCode64 | ModeSingle)) == ModeCode64;
 
     /// <summary>A block that is not translated yet, or what it is translated to when it has run often enough.</summary>
     private Block* RunAgain(Block* block, ulong linear)
@@ -145,7 +152,7 @@ public sealed unsafe partial class Cpu
         {
             if (translates && secondPage == NoPage)
                 bytes = builder.Decode(memory.Base + physical, available, rip, mode);
-            builder.Interpret();
+            builder.Interpret(ChecksSecondPage(secondPage, mode));
             if (mayTranslate && secondPage == NoPage)
                 block->RunsUntilTranslated = runs;
         }

@@ -192,7 +192,16 @@ public sealed unsafe partial class Cpu
             if (block != null)
             {
                 var target = Block.Ops(block);
-                if (!single && block->SecondPage == NoPage && block->RunsUntilTranslated == 0)
+                if (ChecksSecondPage(block->SecondPage, block->Mode))
+                {
+                    // Both pages have just been found. Who is led there later comes to the first operation.
+                    ulong second = CodeSlot(s->ExecuteTlb, s->Rip + Mmu.OffsetMask + 1)->Host;
+                    target->Imm = second != NoStamp ? second : 0;
+                    if (second != NoStamp)
+                        Remember(s->Rip, block);
+                    target++;
+                }
+                else if (!single && block->SecondPage == NoPage && block->RunsUntilTranslated == 0)
                     Remember(s->Rip, block);
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.
@@ -247,7 +256,7 @@ public sealed unsafe partial class Cpu
         if (entry->Rip != rip || entry->Stamp != Mmu.ExecuteEntry(s, rip)->Host)
             return null;
         var block = (Block*)entry->Target - 1;
-        return block->Stale == 0 ? block : null;
+        return block->Stale == 0 && block->SecondPage == NoPage ? block : null;
     }
 
     private void Remember(ulong rip, Block* block)

@@ -214,9 +214,10 @@ internal unsafe struct CpuState
     public fixed ulong Window[8];
 
     /// <summary>
-    /// Since the start: operands that a probe has not found, and walks of page tables. Nothing but tests reads them.
+    /// Since the start: operands that a probe has not found, walks of page tables, and blocks that the run loop has
+    /// looked for. Nothing but tests reads them.
     /// </summary>
-    public ulong Misses, Walks;
+    public ulong Misses, Walks, Searches;
 
     /// <summary>Registers of translated code for as long as it looks at a second entry of the TLB.</summary>
     public ulong MissAddress, MissRegister, MissPointer;

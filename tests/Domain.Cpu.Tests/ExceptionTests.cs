@@ -104,6 +104,45 @@ public sealed unsafe class ExceptionTests
         Assert.Equal(3UL, machine.S->Gpr[1]);
     }
 
+    /// <summary>
+    /// An interrupt that comes while interrupts are off is taken in a loop that lets them in for one instruction only,
+    /// and nowhere else; and such a loop does not go through the run loop where it is translated.
+    /// </summary>
+    [Fact]
+    public void InterruptsAreTakenWhereTheyAreLetInForAnInstruction()
+    {
+        const int rounds = 100_000;
+        var machine = new TestMachine();
+        machine.Gate(0x40, Handler);
+        machine.Place(Handler, a =>
+        {
+            a.inc(r13);
+            a.mov(r15, __[rsp]);
+            a.iretq();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, rounds);
+            a.Label(ref loop);
+            a.inc(rbx);
+            a.sti();
+            a.inc(rax);
+            a.cli();
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        const ulong closing = TestMachine.CodeAt + 5 + 3 + 1 + 3;
+        machine.Interrupts.Enqueue(0x40);
+        ulong before = machine.S->Searches;
+        machine.RunToHalt();
+        Assert.Equal((1UL, closing), (machine.S->Gpr[13], machine.S->Gpr[15]));
+        Assert.Equal(((ulong)rounds, (ulong)rounds), (machine.S->Gpr[0], machine.S->Gpr[3]));
+        if (TestMachine.Translates)
+            Assert.InRange(machine.S->Searches - before, 1UL, 100UL);
+    }
+
     [Fact]
     public void HaltWaitsAndWakes()
     {

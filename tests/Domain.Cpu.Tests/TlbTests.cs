@@ -156,6 +156,82 @@ public sealed unsafe class TlbTests
             Assert.InRange(machine.S->Misses - misses, 4UL, 40UL);
     }
 
+    /// <summary>
+    /// ADD RAX, immediate and RET, of whose immediate one byte lies in a page and three in the next: at
+    /// <see cref="Crossing"/>.
+    /// </summary>
+    private static byte[] AddAcross(uint immediate) => TestMachine.Assemble(Crossing, a =>
+    {
+        a.add(rax, (int)immediate);
+        a.ret();
+    });
+
+    private const ulong Crossing = 0x300ffd, SecondPage = 0x301000;
+
+    /// <summary>An instruction that lies in two pages is not looked for each time that it is come to.</summary>
+    [Fact]
+    public void AnInstructionOfTwoPagesIsRemembered()
+    {
+        const int rounds = 2000;
+        var machine = new TestMachine();
+        machine.Place(Crossing, AddAcross(0x1020304));
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, rounds);
+            a.mov(ebx, (uint)Crossing);
+            a.Label(ref loop);
+            a.call(Crossing);
+            a.call(rbx);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        ulong before = machine.S->Searches;
+        machine.RunToHalt();
+        Assert.Equal(2UL * rounds * 0x1020304, machine.S->Gpr[0]);
+        Assert.InRange(machine.S->Searches - before, 1UL, 200UL);
+    }
+
+    /// <summary>
+    /// It is the one that is there: whether its second page is mapped to another frame, or written to.
+    /// </summary>
+    [Theory]
+    [InlineData(Flush.Invlpg)]
+    [InlineData(Flush.Cr3)]
+    [InlineData(Flush.GlobalBit)]
+    [InlineData(null)]
+    public void TheSecondPageOfAnInstructionChanges(Flush? flush)
+    {
+        const int rounds = 200;
+        var machine = new TestMachine();
+        machine.Place(OtherData - 3, AddAcross(0x5060704));
+        machine.Place(Crossing, AddAcross(0x1020304));
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.mov(ecx, rounds);
+            a.mov(esi, (uint)SecondPage);
+            a.mov(ebx, (uint)Crossing);
+            a.Label(ref loop);
+            a.call(Crossing);
+            a.call(rbx);
+            a.call(Crossing);
+            if (flush != null)
+            {
+                a.xor(__qword_ptr[TestMachine.PageTable + (SecondPage >> 12) * 8], (int)(SecondPage ^ OtherData));
+                Announce(a, flush.Value);
+            }
+            else
+                a.xor(__dword_ptr[rsi], 0x040404);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(rounds / 2 * 3 * (0x1020304UL + 0x5060704), machine.S->Gpr[0]);
+    }
+
     /// <summary>Of many instructions all see that a page has moved.</summary>
     [Fact]
     public void SoDoManyInstructions()

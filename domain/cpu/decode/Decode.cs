@@ -142,9 +142,12 @@ internal sealed unsafe partial class BlockBuilder
     }
 
     /// <summary>Emits the operations of all that was decoded, and the way behind it.</summary>
-    public void Interpret()
+    /// <param name="checksSecondPage">with <see cref="Jump.IntoSecondPage"/> first</param>
+    public void Interpret(bool checksSecondPage)
     {
         Clear();
+        if (checksSecondPage)
+            Emit(&Jump.IntoSecondPage).Count = 0;
         bool ended = false;
         for (current = 0; current < count && !ended; current++)
         {

@@ -33,7 +33,8 @@ internal static unsafe partial class HostFloat
     [SuppressGCTransition]
     private static partial int fesetenv(Environment* environment);
 
-    /// <summary>Loads MXCSR: by generated code where there is some, as the C library's functions take ten times as long.
+    /// <summary>
+    /// Loads MXCSR: by generated code where there is some, as the C library's functions take ten times as long.
     /// </summary>
     /// <returns>what it was</returns>
     private static uint Exchange(CpuState* s, uint value)

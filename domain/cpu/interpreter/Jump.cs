@@ -30,6 +30,20 @@ internal static unsafe class Jump
         s->Budget -= op->Count;
     }
 
+    /// <summary>
+    /// Before an instruction of 64-bit code that reaches into the next page: goes on if that has the stamp that it had
+    /// when the run loop came here last, which is Imm; otherwise the run loop looks for the block.
+    /// </summary>
+    public static void IntoSecondPage(CpuState* s, Op* op)
+    {
+        if (Mmu.ExecuteEntry(s, op->Rip + Mmu.OffsetMask + 1)->Host == op->Imm)
+        {
+            op[1].Handler(s, op + 1);
+            return;
+        }
+        s->Rip = op->Rip;
+    }
+
     /// <summary>JMP rel, and the end of a block without a branch.</summary>
     public static void Direct(CpuState* s, Op* op)
     {

@@ -26,11 +26,11 @@ internal enum Prepared
 internal static unsafe class Mmu
 {
     /// <summary>
-    /// Slots of a TLB for data, which reach 16 MiB, and of one for code: powers of two, at most 4096. A slot for data has
-    /// two entries, so that two pages that belong to it do not take turns: the first, which probes look at, and behind
-    /// those of all slots the second, with the page that the first had before. A page is in one of them at most.
+    /// Slots of a TLB for data and of one for code, which reach 16 MiB: powers of two, at most 4096. A slot for data
+    /// has two entries, so that two pages that belong to it do not take turns: the first, which probes look at, and
+    /// behind those of all slots the second, with the page that the first had before. A page is in one of them at most.
     /// </summary>
-    public const int TlbEntries = 4096, CodeTlbEntries = 1024;
+    public const int TlbEntries = 4096, CodeTlbEntries = 4096;
 
     /// <summary>Logarithm of the size of a <see cref="TlbEntry"/>.</summary>
     public const int EntryShift = 5;

@@ -98,7 +98,8 @@ internal sealed unsafe partial class Translator
     }
 
     /// <summary>Whether the translator does the block's instruction.</summary>
-    private bool IsKnown(int at) => !builder.IsRefused(at) && IsKnown(in builder.instructions[at]);
+    private bool IsKnown(int at) => !builder.IsRefused(at) && IsKnown(in builder.instructions[at])
+        && (builder.instructions[at].Mnemonic != Mnemonic.Sti || at + 1 < builder.count);
 
     private bool IsKnown(in Instruction i)
     {

@@ -19,9 +19,12 @@ internal sealed unsafe partial class Translator
     private bool IsUser => (mode & Cpu.ModeUser) != 0;
 
     private bool IsKnownSystem(in Instruction i) =>
-        IsUser ? i.Code == Code.Syscall : i.Code is Code.Sysretq or Code.Swapgs or Code.Cli;
+        IsUser ? i.Code == Code.Syscall : i.Code is Code.Sysretq or Code.Swapgs or Code.Cli or Code.Sti;
 
-    /// <summary>SWAPGS and CLI, at privilege 0.</summary>
+    /// <summary>
+    /// SWAPGS, CLI and STI, at privilege 0. Behind STI comes an instruction of the same block, before which nobody
+    /// looks at interrupts; one that waits makes the run loop look behind it (<see cref="CpuState.InterruptWaits"/>).
+    /// </summary>
     private void ChangeSystemState(int at, in Instruction i)
     {
         KeepFlags(liveAfter[at]);
@@ -29,7 +32,13 @@ internal sealed unsafe partial class Translator
         hostFlags = savedFlags = false;
         emit.CmpImmediate32(HostOperand.Absolute(&s->Cpl), 0);
         cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
-        if (i.Mnemonic == Mnemonic.Cli)
+        if (i.Mnemonic == Mnemonic.Sti)
+        {
+            emit.TestImmediate32(HostOperand.Absolute(&s->InterruptWaits), 1);
+            cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
+            emit.OrImmediate32(HostOperand.Absolute(&s->SystemFlags), (int)Flags.IF);
+        }
+        else if (i.Mnemonic == Mnemonic.Cli)
             emit.AndImmediate(HostOperand.Absolute(&s->SystemFlags), ~(int)Flags.IF);
         else
         {

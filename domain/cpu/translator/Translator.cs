@@ -257,7 +257,7 @@ internal sealed unsafe partial class Translator
             case Mnemonic.Syscall:
                 EnterSystemCall(at, in i);
                 return true;
-            case Mnemonic.Swapgs or Mnemonic.Cli:
+            case Mnemonic.Swapgs or Mnemonic.Cli or Mnemonic.Sti:
                 ChangeSystemState(at, in i);
                 return false;
             case Mnemonic.Sysretq:
