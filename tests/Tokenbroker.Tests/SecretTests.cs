@@ -67,7 +67,8 @@ public sealed class SecretTests
     {
         using Shop shop = new("sqlite");
         string key = shop.AddKey(shop.Customer, ApiKeys.Read, ApiKeys.Buy);
-        Actor? Find(string text) => shop.Look(session => Tuple.Create(ApiKeys.Find(session, text))).Item1;
+        Actor? Find(string text) => shop.Look(session => Tuple.Create(
+            ApiKeys.Parse(text) is { } key ? ApiKeys.Find(session, key) : null)).Item1;
         Actor actor = Find(key)!;
         Assert.Equal((shop.Customer, true, true, false),
             (actor.Customer!.Value, actor.May(ApiKeys.Read), actor.May(ApiKeys.Buy), actor.May(ApiKeys.Refund)));

@@ -111,7 +111,7 @@ internal static class Api
     private static Func<Func<Session, object>> PrepareMachine(Call call, Session look)
     {
         NewMachine wanted = call.Read(s_json.NewMachine);
-        int length = Broker.PlanOf(look, call.Customer, wanted).ChainLength;
+        int length = call.Broker.ChainLengthFor(look, call.Customer, wanted);
         return () => call.Broker.NewChains.With<Session, object>(length, (session, chain) =>
             call.Broker.Buy(session, call.Customer, wanted, chain));
     }

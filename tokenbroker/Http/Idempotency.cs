@@ -2,7 +2,9 @@ using System;
 using System.Linq;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 using Tokenbroker.Market;
+using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
 
 namespace Tokenbroker.Http;
@@ -23,13 +25,15 @@ internal static class Idempotency
 
     private const int MaxKeyLength = 128;
 
-    internal static string KeyOf(Call call)
+    internal static string KeyOf(HttpRequest request) => IsKey(request, out string key) ? key : throw Problem.Invalid(
+        $"a write needs the header {Header}: 1 to {MaxKeyLength} visible ASCII characters that no other write of "
+        + $"yours has had, such as a UUID");
+
+    /// <summary>Whether the request has a key, and of its form.</summary>
+    internal static bool IsKey(HttpRequest request, out string key)
     {
-        string key = call.Request.Headers[Header].ToString();
-        return key.Length is > 0 and <= MaxKeyLength && key.All(letter => letter is > ' ' and <= '~')
-            ? key : throw Problem.Invalid(
-                $"a write needs the header {Header}: 1 to {MaxKeyLength} visible ASCII characters that no other write of "
-                + $"yours has had, such as a UUID");
+        key = request.Headers[Header].ToString();
+        return key.Length is > 0 and <= MaxKeyLength && key.All(letter => letter is > ' ' and <= '~');
     }
 
     internal static byte[] Fingerprint(Call call)
@@ -41,16 +45,35 @@ internal static class Idempotency
     }
 
     /// <summary>The answer that was given before, or null.</summary>
-    internal static Answer? Find(Session session, Broker broker, string actor, string key, byte[] fingerprint)
+    internal static Answer? Find(Session session, Broker broker, string actor, string key, byte[] fingerprint) =>
+        session.One("SELECT fingerprint, status, sealed FROM answer WHERE actor = $1 AND idempotency_key = $2",
+            row => Read(row, 0), actor, key)?.Open(broker, actor, key, fingerprint);
+
+    /// <summary>Whose key of the API it is, as <see cref="ApiKeys.Find"/>, and what he was answered under this one before.</summary>
+    internal static Known? Find(Session session, ApiKeys.Presented presented, string key) => session.One($"""
+        SELECT {ApiKeys.Columns}, a.fingerprint, a.status, a.sealed FROM api_key k
+            LEFT JOIN answer a ON a.actor = {ApiKeys.ActorName} AND a.idempotency_key = $2 WHERE {ApiKeys.IsGood}
+        """, row => ApiKeys.ReadActor(row, presented) is { } actor
+            ? new Known(actor, row.IsDBNull(FirstOfAnswer) ? null : Read(row, FirstOfAnswer)) : null, presented.Id, key);
+
+    // Of the columns, behind those of the key.
+    private const int FirstOfAnswer = 3;
+
+    private static Kept Read(Row row, int column) =>
+        new(row.Bytes(column), (int)row.GetInt64(column + 1), row.Bytes(column + 2));
+
+    /// <summary>Who asks, and the answer that he was given before.</summary>
+    internal sealed record Known(Actor Actor, Kept? Before);
+
+    /// <summary>An answer that lies in the database.</summary>
+    internal sealed record Kept(byte[] Fingerprint, int Status, byte[] Sealed)
     {
-        (byte[] Before, Answer Answer)? found = session.One(
-            "SELECT fingerprint, status, sealed FROM answer WHERE actor = $1 AND idempotency_key = $2",
-            row => Tuple.Create(row.Bytes(0), row.GetInt64(1), row.Bytes(2)), actor, key) is { } it
-            ? (it.Item1, new Answer((int)it.Item2, broker.Answers.Open(it.Item3, Place(actor, key)), IsReplay: true))
-                : null;
-        if (found is { } other && !other.Before.AsSpan().SequenceEqual(fingerprint))
-            throw new Problem(422, "idempotency", $"the {Header} {key} was used for another request: take a new one");
-        return found?.Answer;
+        /// <exception cref="Problem">It was given to another request.</exception>
+        internal Answer Open(Broker broker, string actor, string key, byte[] fingerprint) =>
+            Fingerprint.AsSpan().SequenceEqual(fingerprint)
+                ? new Answer(Status, broker.Answers.Open(Sealed, Place(actor, key)), IsReplay: true)
+                : throw new Problem(422, "idempotency",
+                    $"the {Header} {key} was used for another request: take a new one");
     }
 
     internal static void Keep(Session session, Broker broker, string actor, string key, byte[] fingerprint,

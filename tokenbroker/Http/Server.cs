@@ -156,7 +156,8 @@ internal sealed class Server : IAsyncDisposable
 
     private async Task Serve(HttpContext context, Endpoint endpoint)
     {
-        Actor actor = Authenticate(context, endpoint.Scope);
+        // Of a write it is looked up together whether it was answered before.
+        Idempotency.Known known = Authenticate(context, endpoint.Scope, endpoint as Writing);
         byte[] body = [];
         if (endpoint.Takes is not null)
         {
@@ -164,10 +165,10 @@ internal sealed class Server : IAsyncDisposable
             await context.Request.Body.CopyToAsync(all, context.RequestAborted);
             body = all.ToArray();
         }
-        Call call = new(broker, actor, context.Request, body);
+        Call call = new(broker, known.Actor, context.Request, body);
         Answer answer = endpoint switch
         {
-            Writing writing => await Do(call, writing),
+            Writing writing => await Do(call, writing, known.Before),
             Asking asking => new Answer(200, asking.Text(await asking.Ask(call, context.RequestAborted))),
             _ => Look(call, (Reading)endpoint),
         };
@@ -182,17 +183,14 @@ internal sealed class Server : IAsyncDisposable
         return new Answer(200, endpoint.Text(broker.Database.Read(work)));
     }
 
-    private async Task<Answer> Do(Call call, Writing endpoint)
+    private async Task<Answer> Do(Call call, Writing endpoint, Idempotency.Kept? before)
     {
-        string key = Idempotency.KeyOf(call), actor = call.Actor.Name;
+        string key = Idempotency.KeyOf(call.Request), actor = call.Actor.Name;
         byte[] fingerprint = Idempotency.Fingerprint(call);
         // What was answered before is not worked out again, however it would end today.
-        (Answer? before, Func<Func<Session, object>>? prepared) = broker.Database.Read(session =>
-            Idempotency.Find(session, broker, actor, key, fingerprint) is { } answered
-                ? (answered, null) : ((Answer?)null, endpoint.Prepare(call, session)));
         if (before is not null)
-            return before;
-        Func<Session, object> work = prepared!();
+            return before.Open(broker, actor, key, fingerprint);
+        Func<Session, object> work = broker.Database.Read(session => endpoint.Prepare(call, session))();
         using Activity? write = Tracing.Source.StartActivity("write");
         ActivityContext parent = write?.Context ?? default;
         return (Answer)await writer.Do(DoIt,
@@ -210,25 +208,31 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    private Actor Authenticate(HttpContext context, string scope)
+    private Idempotency.Known Authenticate(HttpContext context, string scope, Writing? write = null)
     {
         string header = context.Request.Headers.Authorization.ToString();
         const string Scheme = "Bearer ";
-        Actor? actor = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? broker.Database.Read(session => Tuple.Create(ApiKeys.Find(session, header[Scheme.Length..].Trim())))
-                .Item1 : null;
-        Throttle(context, actor?.Name ?? $"address {context.Connection.RemoteIpAddress}");
-        if (actor is null)
+        Idempotency.Known? known = null;
+        if (header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            && ApiKeys.Parse(header[Scheme.Length..].Trim()) is { } presented)
+            known = broker.Database.Read(session => Tuple.Create(LookUp(session, context.Request, presented, write))).Item1;
+        Throttle(context, known?.Actor.Name ?? $"address {context.Connection.RemoteIpAddress}");
+        if (known is null)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
             throw new Problem(401, "unauthorized",
                 "the header «Authorization: Bearer tb_…» is missing, or its key is not known or was revoked");
         }
-        context.Items["actor"] = actor.KeyId;
-        return actor.May(scope) ? actor
+        context.Items["actor"] = known.Actor.KeyId;
+        return known.Actor.May(scope) ? known
             : throw new Problem(403, "forbidden",
-            $"this needs a key with the scope {scope}, and yours has {string.Join(", ", actor.Scopes)}");
+            $"this needs a key with the scope {scope}, and yours has {string.Join(", ", known.Actor.Scopes)}");
     }
+
+    private static Idempotency.Known? LookUp(Session session, HttpRequest request, ApiKeys.Presented presented,
+        Writing? write) =>
+        write is not null && Idempotency.IsKey(request, out string key) ? Idempotency.Find(session, presented, key)
+            : ApiKeys.Find(session, presented) is { } actor ? new Idempotency.Known(actor, null) : null;
 
     private void Throttle(HttpContext context, string who)
     {

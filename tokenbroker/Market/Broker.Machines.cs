@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
 using System.Security.Cryptography;
@@ -19,10 +20,8 @@ internal sealed partial class Broker
     // Of the addresses behind those that are looked at, so that many purchases ask for them once.
     private const int AskedAhead = 256;
 
-    /// <summary>
-    /// The plan of a purchase that is asked for; outside of the transaction, for <see cref="NewChain"/>.
-    /// </summary>
-    internal static PlanView PlanOf(Session session, long customer, NewMachine wanted)
+    /// <summary>The plan of a purchase that is asked for.</summary>
+    private static PlanView PlanOf(Session session, long customer, NewMachine wanted)
     {
         if (wanted.Quote is { } quote)
         {
@@ -35,6 +34,22 @@ internal sealed partial class Broker
             throw Problem.Invalid("a purchase names a quote, or a plan and tokens");
         return session.Memory<SalesMemory>().Plan(session, wanted.Plan);
     }
+
+    /// <summary>
+    /// Elements of a new chain for a purchase that is asked for; outside of the transaction. The length of a plan never
+    /// changes, nor is a plan ever removed, so of each it is asked once.
+    /// </summary>
+    internal int ChainLengthFor(Session session, long customer, NewMachine wanted)
+    {
+        if (wanted is { Quote: null, Plan: { } name, Tokens: not null } && chainLengths.TryGetValue(name, out int known))
+            return known;
+        PlanView plan = PlanOf(session, customer, wanted);
+        chainLengths[plan.Name] = plan.ChainLength;
+        return plan.ChainLength;
+    }
+
+    // By the plan's name.
+    private readonly ConcurrentDictionary<string, int> chainLengths = new();
 
     internal Purchase Buy(Session session, long customer, NewMachine wanted, NewChain chain)
     {

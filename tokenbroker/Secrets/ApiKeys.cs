@@ -54,17 +54,29 @@ internal static class ApiKeys
         session.Run("UPDATE api_key SET revoked = $2 WHERE id = $1 AND revoked IS NULL", id, now) == 1;
 
     /// <summary>Whose key it is; null when it is nobody's, or revoked.</summary>
-    internal static Actor? Find(Session session, string key)
-    {
-        string[] parts = key.Split('_');
-        if (parts is not ["tb", { Length: 16 } id, { Length: 64 } secret])
-            return null;
-        (Actor Actor, byte[] Hash)? found = session.One(
-            "SELECT customer, scopes, hash FROM api_key WHERE id = $1 AND revoked IS NULL",
-            row => Tuple.Create(new Actor(id, row.Maybe(0), row.GetString(1).Split(' ')), row.Bytes(2)), id) is { } pair
-                ? (pair.Item1, pair.Item2) : null;
-        return found is { } it && CryptographicOperations.FixedTimeEquals(it.Hash, Hash(secret)) ? it.Actor : null;
-    }
+    internal static Actor? Find(Session session, Presented key) =>
+        session.One($"SELECT {Columns} FROM api_key k WHERE {IsGood}", row => ReadActor(row, key), key.Id);
+
+    /// <summary>A key as it was presented, of which nothing is known but its form.</summary>
+    internal sealed record Presented(string Id, string Secret);
+
+    /// <summary>Null when it has not the form of a key.</summary>
+    internal static Presented? Parse(string key) => key.Split('_') is ["tb", { Length: 16 } id, { Length: 64 } secret]
+        ? new Presented(id, secret) : null;
+
+    /// <summary>What <see cref="ReadActor"/> reads of the table api_key, which is called k.</summary>
+    internal const string Columns = "k.customer, k.scopes, k.hash";
+
+    /// <summary>Of the key whose name is the first value.</summary>
+    internal const string IsGood = "k.id = $1 AND k.revoked IS NULL";
+
+    /// <summary>Null when the secret is another.</summary>
+    internal static Actor? ReadActor(Row row, Presented key) =>
+        CryptographicOperations.FixedTimeEquals(row.Bytes(2), Hash(key.Secret))
+            ? new Actor(key.Id, row.Maybe(0), row.GetString(1).Split(' ')) : null;
+
+    /// <summary><see cref="Actor.Name"/> in the words of both databases.</summary>
+    internal const string ActorName = "COALESCE('customer:' || k.customer, 'operator')";
 
     private static byte[] Hash(string secret) => SHA256.HashData(Encoding.ASCII.GetBytes(secret));
 }

@@ -113,7 +113,7 @@ internal abstract class Session : IDisposable
     }
 
     /// <summary>The first row, or null.</summary>
-    internal T? One<T>(string statement, Func<Row, T> read, params ReadOnlySpan<object?> values) where T : class
+    internal T? One<T>(string statement, Func<Row, T?> read, params ReadOnlySpan<object?> values) where T : class
     {
         using Row row = Answer(statement, values);
         return row.Next() ? read(row) : null;
