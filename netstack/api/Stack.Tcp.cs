@@ -300,22 +300,6 @@ public unsafe partial struct Stack
         return 0;
     }
 
-    /// <summary>
-    /// Takes <paramref name="count"/> bytes that <see cref="CopyReceived"/> has given. Returns 0 or an error.
-    /// </summary>
-    public int Consume(int socket, int count, ulong now)
-    {
-        Stack* stack = Self;
-        Connection* c = Handles.Connection(stack, socket);
-        if (c == null)
-            return SocketError.BadSocket;
-        if (count < 0 || count > c->Readable)
-            return SocketError.Invalid;
-        TcpReassembly.Consume(stack, c, count, now);
-        Loopback.Drain(stack, now);
-        return 0;
-    }
-
     /// <summary>Sends FIN after what is queued; receiving goes on (SHUT_WR). Returns 0 or an error.</summary>
     public int Shutdown(int socket, ulong now)
     {
