@@ -14,9 +14,12 @@ internal unsafe struct DatagramSocket
     /// <summary>
     /// As it was opened; and where it receives: the same, or what its peer sees while there is one.
     /// </summary>
-    public uint BoundAddress;
-    public uint LocalAddress;
-    public uint RemoteAddress;
+    public Address BoundAddress;
+    public Address LocalAddress;
+    public Address RemoteAddress;
+
+    /// <summary>Its :: has no IPv4.</summary>
+    public bool Only6;
 
     /// <summary>Local port; for ICMP Echo the identifier.</summary>
     public ushort LocalPort;
@@ -32,8 +35,8 @@ internal unsafe struct DatagramSocket
 /// <summary>What precedes each queued payload.</summary>
 internal struct DatagramRecord
 {
-    public uint Source;
-    public uint Destination;
+    public Address Source;
+    public Address Destination;
     public ushort SourcePort;
     public ushort DestinationPort;
     public int Length;

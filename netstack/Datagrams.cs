@@ -6,7 +6,7 @@ namespace Netstack;
 /// <summary>UDP and ICMP Echo sockets: demultiplexing, bounded queues, sending.</summary>
 internal static unsafe class Datagrams
 {
-    internal static void ReceiveUdp(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, bool toBroadcast,
+    internal static void ReceiveUdp(Stack* stack, in IpHeader ip, Payload payload, bool checksumValid, bool toBroadcast,
         ulong now)
     {
         ReadOnlySpan<byte> transport = payload.First;
@@ -16,9 +16,12 @@ internal static unsafe class Datagrams
             return;
         }
         payload.Truncate(udp.Length);
-        if (udp.HasChecksum && !checksumValid
-            && Checksum.Fold(payload.Sum()
-                + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolUdp, udp.Length)) != 0xffff)
+        // RFC 768: IPv4 may go without. RFC 8200 §8.1: IPv6 may not.
+        bool isWrong = !checksumValid && (udp.HasChecksum
+            ? Checksum.Fold(payload.Sum()
+                + Checksum.PseudoHeader(ip.Source, ip.Destination, Ipv4.ProtocolUdp, udp.Length)) != 0xffff
+            : !ip.Source.IsIpv4);
+        if (isWrong)
         {
             stack->Counters.UdpBadChecksum++;
             return;
@@ -29,14 +32,23 @@ internal static unsafe class Datagrams
         {
             stack->Counters.UdpNoSocket++;
             if (!toBroadcast)
-                IcmpMessages.SendUnreachable(stack, ip, transport, Icmp.CodePort, now);
+                SendUnreachable(stack, ip, transport, now);
             return;
         }
         payload.Skip(Udp.HeaderLength);
         Append(stack, socket, ip, udp.SourcePort, udp.DestinationPort, payload);
     }
 
-    internal static void ReceiveEcho(Stack* stack, in Ipv4 ip, in Icmp icmp, Payload payload)
+    /// <summary>Nobody has the port.</summary>
+    private static void SendUnreachable(Stack* stack, in IpHeader ip, ReadOnlySpan<byte> transport, ulong now)
+    {
+        if (ip.Source.IsIpv4)
+            IcmpMessages.SendUnreachable(stack, ip, transport, Icmp.CodePort, now);
+        else
+            Icmp6Messages.SendError(stack, ip, Icmp6.DestinationUnreachable, Icmp6.CodePort, 0, now);
+    }
+
+    internal static void ReceiveEcho(Stack* stack, in IpHeader ip, in Icmp icmp, Payload payload)
     {
         DatagramSocket* socket = Find(stack, ip.Destination, icmp.Identifier, ip.Source, 0, isEcho: true, false);
         if (socket == null)
@@ -45,22 +57,28 @@ internal static unsafe class Datagrams
             Append(stack, socket, ip, 0, icmp.Identifier, payload);
     }
 
-    internal static void Unreachable(Stack* stack, uint source, ushort sourcePort, uint destination,
-        ushort destinationPort, byte code)
+    /// <param name="error">Of <see cref="SocketError"/>.</param>
+    internal static void Unreachable(Stack* stack, Address source, ushort sourcePort, Address destination,
+        ushort destinationPort, int error)
     {
         DatagramSocket* socket = Find(stack, source, sourcePort, destination, destinationPort, isEcho: false, false);
         // Only a connected socket can know which datagram it was (RFC 1122 §4.1.3.3 in Linux's reading).
-        if (socket == null || socket->RemoteAddress == 0)
+        if (socket == null || socket->RemoteAddress.IsUnspecified)
             return;
-        socket->Error = code == Icmp.CodePort ? SocketError.Refused : SocketError.HostUnreachable;
+        socket->Error = error;
         Changed(stack, socket, Readiness.None);
     }
+
+    /// <summary>Whether some UDP socket may have sent a datagram with these numbers.</summary>
+    internal static bool IsSender(Stack* stack, Address source, ushort sourcePort, Address destination,
+        ushort destinationPort) =>
+        Find(stack, source, sourcePort, destination, destinationPort, isEcho: false, toBroadcast: false) != null;
 
     /// <summary>
     /// The most specific socket: a connected one before one bound to an address before one bound to all.
     /// </summary>
-    private static DatagramSocket* Find(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort,
-        bool isEcho, bool toBroadcast)
+    private static DatagramSocket* Find(Stack* stack, Address local, ushort localPort, Address remote,
+        ushort remotePort, bool isEcho, bool toBroadcast)
     {
         DatagramSocket* best = null;
         int bestScore = -1;
@@ -80,19 +98,21 @@ internal static unsafe class Datagrams
 
     /// <summary>How closely a socket with the right port fits, -1 where it does not.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int Score(DatagramSocket* socket, uint local, uint remote, ushort remotePort, bool toBroadcast)
+    private static int Score(DatagramSocket* socket, Address local, Address remote, ushort remotePort,
+        bool toBroadcast)
     {
-        bool hasPeer = socket->RemoteAddress != 0;
+        bool hasPeer = !socket->RemoteAddress.IsUnspecified;
         if (hasPeer && (socket->RemoteAddress != remote || (!socket->IsEcho && socket->RemotePort != remotePort)))
             return -1;
         // What is sent to everybody is heard by all of IPv4.
-        if (!SpecialAddress.Overlap(socket->LocalAddress, toBroadcast ? SpecialAddress.Any : local))
+        Address heard = toBroadcast && local.IsIpv4 ? Address.Any4 : local;
+        if (!Address.Overlap(socket->LocalAddress, socket->Only6, heard, otherIsOnly6: false))
             return -1;
         int score = socket->LocalAddress == local ? 1 : 0;
         return hasPeer ? score + 2 : score;
     }
 
-    private static void Append(Stack* stack, DatagramSocket* socket, in Ipv4 ip, ushort sourcePort,
+    private static void Append(Stack* stack, DatagramSocket* socket, in IpHeader ip, ushort sourcePort,
         ushort destinationPort, Payload payload)
     {
         int need = sizeof(DatagramRecord) + ((payload.Length + 7) & ~7);
@@ -203,30 +223,30 @@ internal static unsafe class Datagrams
     }
 
     /// <param name="from">Our address that it comes from; a wildcard: the socket's own.</param>
-    internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint remote,
-        ushort remotePort, uint from, ulong now)
+    internal static int Send(Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, Address remote,
+        ushort remotePort, Address from, ulong now)
     {
-        if (SpecialAddress.IsAny(from))
+        if (from.IsUnspecified)
             from = socket->LocalAddress;
-        if (remote == 0)
+        if (remote.IsUnspecified)
         {
             remote = socket->RemoteAddress;
             remotePort = socket->RemotePort;
         }
-        if (remote == 0 || (!socket->IsEcho && remotePort == 0)
+        if (remote.IsUnspecified || (!socket->IsEcho && remotePort == 0)
             || (socket->IsEcho && payload.Length < Icmp.HeaderLength))
             return SocketError.Invalid;
-        uint source = SpecialAddress.IsAny(from) ? Output.SourceFor(stack, remote) : from;
-        if (source == 0)
+        Address source = from.IsUnspecified ? Output.SourceFor(stack, remote) : from;
+        if (source.IsUnspecified)
             return SocketError.NetworkUnreachable;
         int refusal = Output.Refusal(stack, source, remote);
         if (refusal != 0)
             return refusal;
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
-        if (Ipv4.HeaderLength + length > Ipv4.MaxLength)
+        if (length > Output.MaxData(remote))
             return SocketError.MessageTooLong;
-        SendResult result = Ipv4.HeaderLength + length > stack->Link.Mtu
+        SendResult result = Output.HeaderLength(remote) + length > Output.PathMtu(stack, remote, now)
             ? SendLong(stack, socket, payload, source, remote, remotePort, now)
             : SendShort(stack, socket, payload, source, remote, remotePort, now);
         return result switch
@@ -239,8 +259,8 @@ internal static unsafe class Datagrams
     }
 
     private static SendResult SendShort(
-        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort,
-        ulong now)
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, Address source, Address remote,
+        ushort remotePort, ulong now)
     {
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
@@ -263,8 +283,8 @@ internal static unsafe class Datagrams
     }
 
     private static SendResult SendLong(
-        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, uint source, uint remote, ushort remotePort,
-        ulong now)
+        Stack* stack, DatagramSocket* socket, ReadOnlySpan<byte> payload, Address source, Address remote,
+        ushort remotePort, ulong now)
     {
         if (socket->IsEcho)
             return IcmpMessages.SendLong(stack, RequestOf(socket, payload), payload.Slice(Icmp.HeaderLength), source,
@@ -295,14 +315,15 @@ internal static unsafe class Datagrams
         HasChecksum = true,
     };
 
-    private static void PutChecksum(byte* header, uint sum, uint source, uint remote, int length)
+    private static void PutChecksum(byte* header, uint sum, Address source, Address remote, int length)
     {
         sum = ~Checksum.Fold(sum + Checksum.PseudoHeader(source, remote, Ipv4.ProtocolUdp, length)) & 0xffff;
         // 0 would say "no checksum" (RFC 768).
         Unsafe.WriteUnaligned(header + 6, (ushort)(sum == 0 ? 0xffff : sum));
     }
 
-    internal static int Open(Stack* stack, uint address, ushort port, bool isEcho, bool privileged)
+    internal static int Open(Stack* stack, Address address, bool only6, ushort port, bool isEcho,
+        bool privileged)
     {
         if (!stack->MayBind(address))
             return SocketError.AddressNotAvailable;
@@ -312,11 +333,11 @@ internal static unsafe class Datagrams
             {
                 ushort candidate = (ushort)(Tcp.FirstEphemeralPort + stack->EphemeralCounter % Tcp.EphemeralPorts);
                 stack->EphemeralCounter++;
-                if (!IsTaken(stack, address, candidate, isEcho))
+                if (!IsTaken(stack, address, only6, candidate, isEcho))
                     port = candidate;
             }
         }
-        if (port == 0 || IsTaken(stack, address, port, isEcho))
+        if (port == 0 || IsTaken(stack, address, only6, port, isEcho))
             return SocketError.AddressInUse;
         DatagramSocket* free = null;
         int freeCount = 0;
@@ -336,7 +357,8 @@ internal static unsafe class Datagrams
         free->BoundAddress = address;
         free->LocalAddress = address;
         free->LocalPort = port;
-        free->RemoteAddress = 0;
+        free->RemoteAddress = default;
+        free->Only6 = only6;
         free->RemotePort = 0;
         free->Error = 0;
         free->Head = 0;
@@ -345,18 +367,18 @@ internal static unsafe class Datagrams
     }
 
     /// <summary>
-    /// Remembers the peer and our address nearest to it, or with remote address 0 forgets both. 0, or why nothing can
-    /// be sent there.
+    /// Remembers the peer and our address nearest to it, or with one that names nobody forgets both. 0, or why nothing
+    /// can be sent there.
     /// </summary>
-    internal static int Connect(Stack* stack, DatagramSocket* socket, uint remote, ushort remotePort)
+    internal static int Connect(Stack* stack, DatagramSocket* socket, Address remote, ushort remotePort)
     {
-        uint local = socket->BoundAddress;
-        if (remote != 0)
+        Address local = socket->BoundAddress;
+        if (!remote.IsUnspecified)
         {
             bool isNear = stack->IsLocal(remote) || Output.IsBroadcast(stack, remote);
-            if (SpecialAddress.IsAny(local))
+            if (local.IsUnspecified)
                 local = Output.SourceFor(stack, remote);
-            if (local == 0 || (!isNear && Output.NextHop(stack, remote) == 0))
+            if (local.IsUnspecified || (!isNear && Output.NextHop(stack, remote).IsUnspecified))
                 return SocketError.NetworkUnreachable;
             int refusal = Output.Refusal(stack, local, remote);
             if (refusal != 0)
@@ -368,13 +390,13 @@ internal static unsafe class Datagrams
         return 0;
     }
 
-    private static bool IsTaken(Stack* stack, uint address, ushort port, bool isEcho)
+    private static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool isEcho)
     {
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             DatagramSocket* socket = stack->Datagrams + i;
             if (socket->InUse && socket->IsEcho == isEcho && socket->LocalPort == port
-                && SpecialAddress.Overlap(socket->LocalAddress, address))
+                && Address.Overlap(socket->LocalAddress, socket->Only6, address, only6))
                 return true;
         }
         return false;

@@ -17,7 +17,7 @@ internal static unsafe class IcmpMessages
     /// </summary>
     private const int ErrorsPerSecond = 100;
 
-    internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, ulong now)
+    internal static void Receive(Stack* stack, in IpHeader ip, Payload payload, ulong now)
     {
         if (!Icmp.TryParse(payload.First, out Icmp icmp))
         {
@@ -48,7 +48,7 @@ internal static unsafe class IcmpMessages
         }
     }
 
-    private static void Answer(Stack* stack, in Ipv4 ip, Icmp icmp, Payload payload, ulong now)
+    private static void Answer(Stack* stack, in IpHeader ip, Icmp icmp, Payload payload, ulong now)
     {
         int length = payload.Length;
         stack->Counters.EchoRequestsAnswered++;
@@ -68,27 +68,36 @@ internal static unsafe class IcmpMessages
         Send(stack, length, ip.Destination, ip.Source, now);
     }
 
-    /// <summary>Port unreachable, with the header and the first 8 bytes of what it answers.</summary>
-    internal static void SendUnreachable(Stack* stack, in Ipv4 ip, ReadOnlySpan<byte> transport, byte code, ulong now)
+    /// <summary>Takes one of the errors that may still be sent in this second; false when none is left.</summary>
+    internal static bool MaySendError(Stack* stack, Address to, ulong now)
     {
         if (stack->ErrorInterval == 0 || now - stack->ErrorInterval >= Tcp.Second)
         {
             stack->ErrorInterval = now;
-            ulong random = KeyedHash.Of(stack->SecretLow, stack->SecretHigh, now, ip.Source);
+            ulong random = KeyedHash.Of(stack->SecretLow, stack->SecretHigh, now, to.Low);
             stack->ErrorsLeft = ErrorsPerSecond / 2 + (int)(random % (ErrorsPerSecond / 2 + 1));
         }
         if (stack->ErrorsLeft == 0)
         {
             stack->Counters.IcmpRateLimited++;
-            return;
+            return false;
         }
         stack->ErrorsLeft--;
+        return true;
+    }
+
+    /// <summary>Port unreachable, with the header and the first 8 bytes of what it answers.</summary>
+    internal static void SendUnreachable(Stack* stack, in IpHeader ip, ReadOnlySpan<byte> transport, byte code,
+        ulong now)
+    {
+        if (!MaySendError(stack, ip.Source, now))
+            return;
         byte* at = stack->Scratch + Output.TransportOffset;
         Icmp icmp = default;
         icmp.Type = Icmp.DestinationUnreachable;
         icmp.Code = code;
         icmp.Emit(at);
-        Ipv4.Emit(at + Icmp.HeaderLength, ip.Source, ip.Destination, ip.Protocol, ip.TotalLength);
+        Ipv4.Emit(at + Icmp.HeaderLength, ip.Source.Ipv4, ip.Destination.Ipv4, ip.Protocol, ip.TotalLength);
         // SAFETY: 8 + 20 + 8 bytes fit in the scratch buffer of at least 576.
         transport.Slice(0, 8).CopyTo(new Span<byte>(at + Icmp.HeaderLength + Ipv4.HeaderLength, 8));
         stack->Counters.UnreachablesSent++;
@@ -96,7 +105,7 @@ internal static unsafe class IcmpMessages
     }
 
     /// <summary>Sends the message built in the scratch buffer, checksum 0 so far.</summary>
-    internal static SendResult Send(Stack* stack, int length, uint source, uint destination, ulong now)
+    internal static SendResult Send(Stack* stack, int length, Address source, Address destination, ulong now)
     {
         byte* at = stack->Scratch + Output.TransportOffset;
         Unsafe.WriteUnaligned(at + 2, (ushort)~Checksum.Sum(at, length));
@@ -109,8 +118,8 @@ internal static unsafe class IcmpMessages
     }
 
     /// <summary>Sends a message that is longer than the MTU.</summary>
-    internal static SendResult SendLong(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> rest, uint source,
-        uint destination, ulong now)
+    internal static SendResult SendLong(Stack* stack, in Icmp icmp, ReadOnlySpan<byte> rest, Address source,
+        Address destination, ulong now)
     {
         byte* header = stackalloc byte[Icmp.HeaderLength];
         icmp.Emit(header);
@@ -120,7 +129,8 @@ internal static unsafe class IcmpMessages
         return Output.SendLong(stack, header, rest, source, destination, Ipv4.ProtocolIcmp, now);
     }
 
-    private static void ReceiveUnreachable(Stack* stack, in Ipv4 ip, in Icmp icmp, ReadOnlySpan<byte> quoted, ulong now)
+    private static void ReceiveUnreachable(Stack* stack, in IpHeader ip, in Icmp icmp, ReadOnlySpan<byte> quoted,
+        ulong now)
     {
         // The quoted packet is cut short, so its lengths are not compared; 8 bytes behind its header are needed.
         if (quoted.Length < Ipv4.HeaderLength + 8)
@@ -133,21 +143,27 @@ internal static unsafe class IcmpMessages
             int offset = (at[0] & 0xf) * 4;
             // It is sent to whom the packet came from (RFC 1122 §3.2.2): what a link brings says nothing of loopback.
             if (at[0] >> 4 != 4 || offset < Ipv4.HeaderLength || quoted.Length < offset + 8
-                || BigEndian.Load32(at + 12) != ip.Destination)
+                || BigEndian.Load32(at + 12) != ip.Destination.Ipv4)
             {
                 stack->Counters.IcmpMalformed++;
                 return;
             }
             // SAFETY: offset + 8 bytes are there.
-            uint source = ip.Destination;
-            uint destination = BigEndian.Load32(at + 16);
+            Address source = ip.Destination;
+            Address destination = BigEndian.Load32(at + 16);
             ushort sourcePort = BigEndian.Load16(at + offset);
             ushort destinationPort = BigEndian.Load16(at + offset + 2);
-            if (at[9] == Ipv4.ProtocolTcp)
-                Tcp.Unreachable(stack, source, sourcePort, destination, destinationPort,
-                    BigEndian.Load32(at + offset + 4), icmp.Code, icmp.Sequence, now);
+            uint sequence = BigEndian.Load32(at + offset + 4);
+            bool isRefused = icmp.Code == Icmp.CodePort || at[9] == Ipv4.ProtocolTcp && icmp.Code == Icmp.CodeProtocol;
+            int error = isRefused ? SocketError.Refused : SocketError.HostUnreachable;
+            // Less than 576 is taken for an attack.
+            if (at[9] == Ipv4.ProtocolTcp && icmp.Code == Icmp.CodeFragmentationNeeded)
+                Tcp.TooBig(stack, source, sourcePort, destination, destinationPort, sequence,
+                    icmp.Sequence < 576 ? 576 : icmp.Sequence, now);
+            else if (at[9] == Ipv4.ProtocolTcp)
+                Tcp.Unreachable(stack, source, sourcePort, destination, destinationPort, sequence, error);
             else if (at[9] == Ipv4.ProtocolUdp)
-                Datagrams.Unreachable(stack, source, sourcePort, destination, destinationPort, icmp.Code);
+                Datagrams.Unreachable(stack, source, sourcePort, destination, destinationPort, error);
         }
     }
 }

@@ -23,7 +23,7 @@ internal static unsafe class Input
             return;
         }
         bool broadcast = ethernet.Destination == Ethernet.Broadcast;
-        if (ethernet.Destination != stack->HardwareAddress && !broadcast)
+        if (ethernet.Destination != stack->HardwareAddress && !broadcast && !IsGroup6(stack, ethernet))
         {
             stack->Counters.FrameNotForUs++;
             return;
@@ -44,7 +44,10 @@ internal static unsafe class Input
                 else if (!arp.IsProbe && IsNeverSource(stack, arp.SenderAddress))
                     stack->Counters.ArpBadSender++;
                 else
-                    ArpCache.Receive(stack, arp, now);
+                    NeighbourCache.Receive(stack, arp, now);
+                break;
+            case Ethernet.TypeIpv6 when Address.HasIpv6 && (isLoopback || stack->Link6.IsOn):
+                Ipv6Input.Receive(stack, fragments, count, ethernet, flags, isLoopback, now);
                 break;
             default:
                 stack->Counters.UnknownEtherType++;
@@ -52,19 +55,24 @@ internal static unsafe class Input
         }
     }
 
+    /// <summary>Frames of the groups that hosts of IPv6 are in (RFC 2464 §7).</summary>
+    private static bool IsGroup6(Stack* stack, in Ethernet ethernet) =>
+        Address.HasIpv6 && stack->Link6.IsOn && ethernet.Type == Ethernet.TypeIpv6
+        && ethernet.Destination >> 32 == Ethernet.GroupPrefix6;
+
     /// <summary>
     /// Addresses that no packet from the link comes from (RFC 1122 §3.2.1.3): 0/8, loopback, multicast, class E,
     /// limited broadcast, our own, and those of our networks that mean the network or everybody on it.
     /// </summary>
-    private static bool IsNeverSource(Stack* stack, uint address) =>
-        address >> 24 == 0 || Ipv4.IsBadSource(address) || stack->IsLocal(address) || Output.IsBroadcast(stack, address)
-        || Output.IsNetwork(stack, address);
+    private static bool IsNeverSource(Stack* stack, Address address) =>
+        address.Ipv4 >> 24 == 0 || Ipv4.IsBadSource(address.Ipv4) || stack->IsLocal(address)
+        || Output.IsBroadcast(stack, address) || Output.IsNetwork(stack, address);
 
     private static void ReceiveIpv4(
         Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags,
         bool broadcast, bool isLoopback, ulong now)
     {
-        Ipv4Error error = Ipv4.Parse(bytes, available, out Ipv4 ip);
+        Ipv4Error error = Ipv4.Parse(bytes, available, out IpHeader ip);
         switch (error)
         {
             case Ipv4Error.Malformed:
@@ -74,7 +82,7 @@ internal static unsafe class Input
                 stack->Counters.Ipv4BadChecksum++;
                 return;
         }
-        if (!isLoopback && (IsNeverSource(stack, ip.Source) || Ipv4.IsLoopback(ip.Destination)))
+        if (!isLoopback && (IsNeverSource(stack, ip.Source) || ip.Destination.IsLoopback))
         {
             stack->Counters.Ipv4BadSource++;
             return;
@@ -91,14 +99,14 @@ internal static unsafe class Input
         if (error == Ipv4Error.Fragment)
         {
             stack->Counters.Ipv4Fragment++;
-            Ipv4Fragments.Receive(stack, ip, payload, now);
+            Fragments.Receive(stack, ip, payload, now);
             return;
         }
         Deliver(stack, ip, payload, (flags & FrameFlags.ChecksumValid) != 0, now);
     }
 
     /// <summary>A whole packet for one of our addresses, or for everybody.</summary>
-    internal static void Deliver(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, ulong now)
+    internal static void Deliver(Stack* stack, in IpHeader ip, Payload payload, bool checksumValid, ulong now)
     {
         switch (ip.Protocol)
         {

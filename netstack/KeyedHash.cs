@@ -68,9 +68,23 @@ internal static class KeyedHash
         return state.Finish();
     }
 
+    /// <summary>Of two addresses of one family, and the last two arguments.</summary>
+    internal static ulong Of(ulong keyLow, ulong keyHigh, Address one, Address other, ulong second, uint third = 0)
+    {
+        if (one.IsIpv4)
+            return Of(keyLow, keyHigh, (ulong)one.Ipv4 << 32 | other.Ipv4, second, third);
+        const ulong length = 44ul << 56;
+        State state = new(keyLow, keyHigh);
+        state.Add(one.High);
+        state.Add(one.Low);
+        state.Add(other.High);
+        state.Add(other.Low);
+        state.Add(second);
+        state.Add(length | third);
+        return state.Finish();
+    }
+
     /// <summary>Of the four numbers of a connection, with the stack's secret.</summary>
-    internal static unsafe ulong Of(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress,
-        ushort remotePort) =>
-        Of(stack->SecretLow, stack->SecretHigh, (ulong)localAddress << 32 | remoteAddress,
-            (ulong)localPort << 16 | remotePort);
+    internal static unsafe ulong Of(Stack* stack, Address local, ushort localPort, Address remote, ushort remotePort) =>
+        Of(stack->SecretLow, stack->SecretHigh, local, remote, (ulong)localPort << 16 | remotePort);
 }

@@ -13,10 +13,10 @@ internal enum NeighbourState : byte
     Probing,
 }
 
-/// <summary>One ARP cache entry.</summary>
+/// <summary>What is known of a host of the link.</summary>
 internal struct Neighbour
 {
-    public uint Address;
+    public Address Address;
     public NeighbourState State;
     public byte Attempts;
     public ulong HardwareAddress;

@@ -106,8 +106,11 @@ public unsafe partial struct Stack
     internal uint EphemeralCounter;
     internal uint FragmentCounter;
 
-    /// <summary>Packets of which fragments have come, <see cref="Ipv4Fragments.MaxPackets"/>.</summary>
-    internal Ipv4Fragments.Packet* Reassembly;
+    /// <summary>Packets of which fragments have come, <see cref="Fragments.MaxPackets"/>.</summary>
+    internal Fragments.Packet* Reassembly;
+
+    /// <summary>What there is of IPv6 on the link.</summary>
+    internal Interface6 Link6;
 
     /// <summary>No timer is due before this.</summary>
     internal ulong Deadline;
@@ -125,8 +128,7 @@ public unsafe partial struct Stack
     /// <summary>Frames go to the peers of these connections only, see <see cref="FilterAllButPeers"/>.</summary>
     internal bool FilterPeersOnly;
     internal int FilterCount;
-    internal fixed uint FilterAddresses[2 * MaxFiltered];
-    internal fixed uint FilterPorts[MaxFiltered];
+    internal Endpoints* Filtered;
 
     /// <summary>ICMP errors: start of the present interval, and how many may still be sent in it.</summary>
     internal ulong ErrorInterval;
@@ -286,7 +288,7 @@ public unsafe partial struct Stack
         // Twice the connections, so that hash chains are short.
         uint buckets = BitOperations.RoundUpToPowerOf2((uint)c.Connections * 2);
         int chunks = c.SendChunks + c.Connections;
-        int frame = (c.Link.Mtu + Ethernet.HeaderLength + 63) & ~63;
+        int frame = (c.Link.Mtu + Output.TransportOffset + 63) & ~63;
 
         ulong at = Round((ulong)sizeof(Stack));
         ulong bucketsAt = at;
@@ -300,7 +302,12 @@ public unsafe partial struct Stack
         ulong chunksAt = at;
         at += Round((ulong)chunks * (ulong)sizeof(SendChunk));
         ulong reassemblyAt = at;
-        at += Round((ulong)(Ipv4Fragments.MaxPackets * sizeof(Ipv4Fragments.Packet)));
+        at += Round((ulong)(Fragments.MaxPackets * sizeof(Fragments.Packet)));
+        ulong filteredAt = at;
+        at += Round((ulong)(MaxFiltered * sizeof(Endpoints)));
+        ulong link6At = at;
+        if (Address.HasIpv6)
+            at += Round(Interface6.TablesLength);
         ulong scratchAt = at;
         at += (ulong)frame * (HeldDatagrams + 1);
         ulong loopbackAt = at;
@@ -326,9 +333,12 @@ public unsafe partial struct Stack
         stack->NeighbourCount = c.Neighbours;
         stack->Chunks = (SendChunk*)(memory + chunksAt);
         stack->ChunkCount = chunks;
-        stack->Reassembly = (Ipv4Fragments.Packet*)(memory + reassemblyAt);
-        for (int i = 0; i < Ipv4Fragments.MaxPackets; i++)
+        stack->Reassembly = (Fragments.Packet*)(memory + reassemblyAt);
+        for (int i = 0; i < Fragments.MaxPackets; i++)
             stack->Reassembly[i] = default;
+        stack->Filtered = (Endpoints*)(memory + filteredAt);
+        if (Address.HasIpv6)
+            stack->Link6.Lay(memory + link6At);
         stack->FrameBufferSize = frame;
         stack->Scratch = memory + scratchAt;
         stack->HeldFrames = stack->Scratch + frame;

@@ -57,8 +57,10 @@ public unsafe partial struct Stack
             }
             Schedule(Deadlines[i]);
         }
-        Schedule(ArpCache.Poll(stack, now));
-        Schedule(Ipv4Fragments.Poll(stack, now));
+        Schedule(NeighbourCache.Poll(stack, now));
+        Schedule(Fragments.Poll(stack, now));
+        if (Address.HasIpv6)
+            Schedule(Interface6.Poll(stack, now));
         if (Announcements > 0 && now >= AnnounceTime)
             AnnounceOnce(now);
         else if (Announcements > 0)
@@ -90,24 +92,27 @@ public unsafe partial struct Stack
     }
 
     /// <summary>True for own addresses, 127/8 and ::1.</summary>
-    public readonly bool IsLocal(uint address)
+    public readonly bool IsLocal(Address address)
     {
+        if (!address.IsIpv4)
+            return IsLocal6(address);
+        uint number = address.Ipv4;
         for (int i = 0; i < AddressCount; i++)
         {
-            if (Addresses[i] == address)
+            if (Addresses[i] == number)
                 return true;
         }
-        return Ipv4.IsLoopback(address);
+        return number >> 24 == 127;
     }
 
     /// <summary>True for what a socket may be bound to: a local address, or a wildcard.</summary>
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
-    public readonly bool MayBind(uint address) => SpecialAddress.IsAny(address) || IsLocal(address);
+    public readonly bool MayBind(Address address) => address.IsUnspecified || IsLocal(address);
 
     /// <summary>True for the limited broadcast address and those of our networks.</summary>
-    public bool IsBroadcast(uint address) => Output.IsBroadcast(Self, address);
+    public bool IsBroadcast(Address address) => Output.IsBroadcast(Self, address);
 
-    /// <summary>Copies as many own addresses as there is room for, host order, and returns how many.</summary>
+    /// <summary>Copies as many own addresses of IPv4 as there is room for, host order, and returns how many.</summary>
     public readonly int CopyAddresses(System.Span<uint> to)
     {
         int count = System.Math.Min(AddressCount, to.Length);
@@ -131,13 +136,13 @@ public unsafe partial struct Stack
         Link full = link;
         Default(ref full.Mtu, 1500);
         Default(ref full.MaxFragments, Link.MaxFragmentsOfAnyLink);
-        if (!IsValid(full) || full.Mtu + Ethernet.HeaderLength > FrameBufferSize)
+        if (!IsValid(full) || full.Mtu + Output.TransportOffset > FrameBufferSize)
             return false;
         Link = full;
         for (int i = 0; i < ConnectionTop; i++)
         {
             Connection* c = Connections + i;
-            int size = full.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength
+            int size = Tcp.MaxSegment(full.Mtu, c->RemoteAddress)
                 - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0);
             if (c->InUse && c->SegmentSize > size)
                 c->SegmentSize = (ushort)size;
@@ -146,14 +151,14 @@ public unsafe partial struct Stack
     }
 
     /// <summary>
-    /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), now and four times more, a
-    /// second apart: one may be lost (RFC 5944 §4.6). Known neighbours are also sent requests, which carry our hardware
-    /// address and are repeated until they reply.
+    /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), or by an advertisement to
+    /// all (RFC 4861 §7.2.6), now and four times more, a second apart: one may be lost (RFC 5944 §4.6). Known
+    /// neighbours are also sent requests, which carry our hardware address and are repeated until they reply.
     /// </summary>
     public void Announce(ulong now)
     {
         Announcements = MaxAnnouncements;
-        ArpCache.DoubtAll(Self, now);
+        NeighbourCache.DoubtAll(Self, now);
         AnnounceOnce(now);
     }
 
@@ -165,6 +170,8 @@ public unsafe partial struct Stack
             Schedule(AnnounceTime);
         for (int i = 0; i < AddressCount; i++)
             AnnounceFor(Addresses[i]);
+        if (Address.HasIpv6)
+            NeighbourDiscovery.AnnounceAll(Self);
     }
 
     /// <summary>
@@ -179,10 +186,10 @@ public unsafe partial struct Stack
         packet.SenderHardware = HardwareAddress;
         packet.SenderAddress = address;
         packet.TargetAddress = address;
-        ArpCache.Send(stack, packet, Ethernet.Broadcast);
+        NeighbourCache.Send(stack, packet, Ethernet.Broadcast);
         packet.Operation = Arp.Reply;
         packet.TargetHardware = HardwareAddress;
-        ArpCache.Send(stack, packet, Ethernet.Broadcast);
+        NeighbourCache.Send(stack, packet, Ethernet.Broadcast);
     }
 
     /// <summary>
@@ -214,9 +221,7 @@ public unsafe partial struct Stack
         {
             if (FilterCount == MaxFiltered)
                 break;
-            FilterAddresses[2 * FilterCount] = connection.LocalAddress;
-            FilterAddresses[2 * FilterCount + 1] = connection.RemoteAddress;
-            FilterPorts[FilterCount] = Ports(connection);
+            Filtered[FilterCount] = connection;
             FilterCount++;
         }
         FilterArmed = true;
@@ -232,7 +237,7 @@ public unsafe partial struct Stack
     {
         FilterPeersOnly = true;
         Announcements = 0;
-        ArpCache.TrustAll(Self);
+        NeighbourCache.TrustAll(Self);
     }
 
     private static uint Ports(in Endpoints connection) => (uint)connection.LocalPort << 16 | connection.RemotePort;
@@ -243,9 +248,9 @@ public unsafe partial struct Stack
         uint compared = FilterPeersOnly ? (uint)ushort.MaxValue : uint.MaxValue;
         for (int i = 0; i < FilterCount; i++)
         {
-            if (FilterAddresses[2 * i] == connection.LocalAddress
-                && FilterAddresses[2 * i + 1] == connection.RemoteAddress
-                && ((FilterPorts[i] ^ Ports(connection)) & compared) == 0)
+            if (Filtered[i].LocalAddress == connection.LocalAddress
+                && Filtered[i].RemoteAddress == connection.RemoteAddress
+                && ((Ports(Filtered[i]) ^ Ports(connection)) & compared) == 0)
                 return true;
         }
         return false;
@@ -255,11 +260,11 @@ public unsafe partial struct Stack
     /// True for the neighbours needed to reach the peers that are let through: the peers, and the router unless frames
     /// go to the peers only.
     /// </summary>
-    public readonly bool PassesFilter(uint neighbour)
+    public readonly bool PassesFilter(Address neighbour)
     {
         for (int i = 0; i < FilterCount; i++)
         {
-            if (FilterAddresses[2 * i + 1] == neighbour)
+            if (Filtered[i].RemoteAddress == neighbour)
                 return true;
         }
         return FilterCount > 0 && !FilterPeersOnly && neighbour == Gateway;

@@ -23,14 +23,11 @@ internal static unsafe class DestinationMessages
     private const int Size = 12;
     private const int Size6 = 20;
 
-    private const int LoopbackIndex = 1;
-    private const int EthernetIndex = 2;
-
     /// <param name="local">Our address that it is to come from; a wildcard where nothing is said.</param>
     /// <returns>0, or EFAULT, EINVAL, ENOBUFS, ENODEV.</returns>
-    public static long Read(Socket* socket, in MessageHeader message, out uint local)
+    public static long Read(Socket* socket, in MessageHeader message, out Address local)
     {
-        local = SpecialAddress.Any;
+        local = Address.Any;
         var rest = new ControlReader(message);
         while (true)
         {
@@ -44,7 +41,7 @@ internal static unsafe class DestinationMessages
     }
 
     private static long ReadOne(Socket* socket, in ControlMessages.Header header, UserPointer<byte> data,
-        ref uint local)
+        ref Address local)
     {
         bool isOfInet6 = socket->Family == SocketAddress.Inet6;
         ulong length = header.Length - (ulong)sizeof(ControlMessages.Header);
@@ -55,7 +52,7 @@ internal static unsafe class DestinationMessages
                 value = value.Slice(0, Size);
                 if (!data.TryGetAll(value))
                     return Errno.EFAULT;
-                local = SocketAddress.Of(BinaryPrimitives.ReadUInt32BigEndian(value.Slice(4)));
+                local = BinaryPrimitives.ReadUInt32BigEndian(value.Slice(4));
                 return Network.Stack->MayBind(local) ? CheckInterface(value) : Errno.ENETUNREACH;
             case (LevelInet6, Information6) when isOfInet6 && length >= Size6:
                 if (!data.TryGetAll(value))
@@ -76,7 +73,7 @@ internal static unsafe class DestinationMessages
     }
 
     private static long CheckInterface(ReadOnlySpan<byte> index) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(index) <= EthernetIndex ? 0 : Errno.ENODEV;
+        BinaryPrimitives.ReadUInt32LittleEndian(index) <= SocketAddress.EthernetIndex ? 0 : Errno.ENODEV;
 
     /// <summary>
     /// Tells what the socket's options ask for, as far as there is room: flags of the message (MSG_CTRUNC), its control
@@ -87,15 +84,15 @@ internal static unsafe class DestinationMessages
         ulong room = message.ControlLength;
         message.ControlLength = 0;
         uint flags = 0;
-        int index = Ipv4.IsLoopback(of.LocalAddress) ? LoopbackIndex : EthernetIndex;
+        int index = of.LocalAddress.IsLoopback ? SocketAddress.LoopbackIndex : SocketAddress.EthernetIndex;
         if (Network.Stack->IsLocal(of.RemoteAddress))
-            index = LoopbackIndex;
+            index = SocketAddress.LoopbackIndex;
         Span<byte> value = stackalloc byte[Size6];
-        if (socket->TellsDestination && SpecialAddress.IsIpv4(of.LocalAddress))
+        if (socket->TellsDestination && of.LocalAddress.IsIpv4)
         {
             BinaryPrimitives.WriteInt32LittleEndian(value, index);
-            BinaryPrimitives.WriteUInt32BigEndian(value.Slice(4), of.LocalAddress);
-            BinaryPrimitives.WriteUInt32BigEndian(value.Slice(8), of.LocalAddress);
+            BinaryPrimitives.WriteUInt32BigEndian(value.Slice(4), of.LocalAddress.Ipv4);
+            BinaryPrimitives.WriteUInt32BigEndian(value.Slice(8), of.LocalAddress.Ipv4);
             flags |= ControlMessages.Put(ref message, room, LevelInet, Information, value.Slice(0, Size));
         }
         if (socket->TellsDestination6 && socket->Family == SocketAddress.Inet6)

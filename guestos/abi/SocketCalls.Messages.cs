@@ -143,7 +143,7 @@ public static unsafe partial class SocketCalls
     private static long SendDatagram(File* file, in MessageHeader header, ulong flags)
     {
         ulong length = 0;
-        long error = DestinationMessages.Read(SocketFile.Of(file), in header, out uint local);
+        long error = DestinationMessages.Read(SocketFile.Of(file), in header, out Address local);
         for (ulong i = 0; i < header.VectorCount && error >= 0; i++)
         {
             error = GetVector(in header, i, out UserRange range);

@@ -94,5 +94,5 @@ public static unsafe partial class SocketCalls
 
     private static bool IsConnected(Socket* socket) =>
         socket->Handle >= 0 && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0
-            && endpoints.RemoteAddress != 0;
+            && !endpoints.RemoteAddress.IsUnspecified;
 }

@@ -72,15 +72,15 @@ public static unsafe partial class SocketCalls
         result = SocketAddress.Read(socket, address, length, out SocketName name);
         if (result < 0)
             return result;
-        if (name.Family == SocketAddress.Unspecified && name.Address != SpecialAddress.Any)
+        if (name.Family == SocketAddress.Unspecified && !name.Address.IsUnspecified)
             return Errno.EAFNOSUPPORT;
-        uint local = name.Address == SpecialAddress.AnyOfBoth ? socket->Wildcard : name.Address;
+        Address local = name.Address;
         ushort port = name.Port;
         if (socket->Bound || socket->Handle >= 0)
             return Errno.EINVAL;
         if (port is > 0 and < FirstUnprivilegedPort && !Permissions.Has(Capability.NET_BIND_SERVICE))
             return Errno.EACCES;
-        if (socket->Only6 && SpecialAddress.IsIpv4(local))
+        if (socket->Only6 && local.IsIpv4)
             return Errno.EINVAL;
         if (!Network.Stack->MayBind(local))
             return Errno.EADDRNOTAVAIL;
@@ -104,7 +104,7 @@ public static unsafe partial class SocketCalls
         // What the stack finds free may be bound by a socket that it does not know yet.
         for (int attempt = 0; attempt < 1000; attempt++)
         {
-            socket->LocalPort = Network.Stack->FreePort(socket->LocalAddress);
+            socket->LocalPort = Network.Stack->FreePort(socket->LocalAddress, socket->Only6);
             if (socket->LocalPort != 0 && !Sockets.IsPortTaken(socket, socket->LocalAddress, socket->LocalPort))
                 return 0;
         }
@@ -135,7 +135,7 @@ public static unsafe partial class SocketCalls
         bool reserved = privileged && socket->LocalPort == Network.CommandPort;
         int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;
         int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved,
-            socket->ReuseAddress, firstBytes, privileged);
+            socket->ReuseAddress, firstBytes, privileged, socket->Only6);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         SocketTable.Attach(socket, handle);
@@ -310,7 +310,7 @@ public static unsafe partial class SocketCalls
 
     /// <param name="local">Of a datagram: our address that it comes from, or a wildcard.</param>
     private static long SendOne(File* file, ref Transfer from, ulong flags, UserPointer<byte> address,
-        ulong addressLength, uint local = SpecialAddress.Any)
+        ulong addressLength, Address local = default)
     {
         Socket* socket = SocketFile.Of(file);
         bool wait = !file->NonBlocking && (flags & MessageFlags.DontWait) == 0;
@@ -444,7 +444,7 @@ public static unsafe partial class SocketCalls
             return Errno.ENOTCONN;
         Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
         // Linux takes a peer's port for whether there is one.
-        return endpoints.RemoteAddress == 0 || endpoints.RemotePort == 0
+        return endpoints.RemoteAddress.IsUnspecified || endpoints.RemotePort == 0
             ? Errno.ENOTCONN
             : SocketAddress.Answer(socket, address, lengthAt, endpoints.RemoteAddress, endpoints.RemotePort);
     }

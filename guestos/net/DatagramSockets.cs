@@ -13,6 +13,7 @@ internal static unsafe class DatagramSockets
     /// <summary>UDP payload of the longest IPv4 packet, and of the longest that is not cut into fragments.</summary>
     public const int MaxDatagram = 65507;
     private const int MaxWhole = Network.Mtu - 28;
+    private const int MaxWhole6 = Network.Mtu - 48;
 
     /// <summary>
     /// Makes sure that the stack knows the socket; it is bound to an ephemeral port if nothing else was said.
@@ -23,7 +24,8 @@ internal static unsafe class DatagramSockets
             return 0;
         int handle = socket->Kind is SocketKind.Echo or SocketKind.RawEcho
             ? Network.Stack->OpenEcho(socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser)
-            : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser);
+            : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser,
+                socket->Only6);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         SocketTable.Attach(socket, handle);
@@ -40,8 +42,8 @@ internal static unsafe class DatagramSockets
         BinaryPrimitives.WriteUInt16BigEndian(header.Slice(2), (ushort)(HeaderLength + payload));
         header[8] = 64;
         header[9] = 1;
-        BinaryPrimitives.WriteUInt32BigEndian(header.Slice(12), from.RemoteAddress);
-        BinaryPrimitives.WriteUInt32BigEndian(header.Slice(16), from.LocalAddress);
+        BinaryPrimitives.WriteUInt32BigEndian(header.Slice(12), from.RemoteAddress.Ipv4);
+        BinaryPrimitives.WriteUInt32BigEndian(header.Slice(16), from.LocalAddress.Ipv4);
     }
 
     /// <summary>
@@ -112,7 +114,7 @@ internal static unsafe class DatagramSockets
 
     /// <param name="name">To whom; of AF_UNSPEC: to the peer of connect(2).</param>
     /// <param name="local">Our address that it comes from, or a wildcard.</param>
-    public static long Send(Socket* socket, ref Transfer from, SocketName name, uint local, bool wait)
+    public static long Send(Socket* socket, ref Transfer from, SocketName name, Address local, bool wait)
     {
         if (socket->Kind == SocketKind.RawEcho && socket->Handle < 0)
         {
@@ -127,14 +129,14 @@ internal static unsafe class DatagramSockets
         long result = Open(socket);
         if (result < 0)
             return result;
-        if (from.Count > MaxDatagram || DoesNotFragment(socket) && from.Count > MaxWhole)
+        if (from.Count > MaxDatagram || from.Count > MostWhole(socket, name))
             return Errno.EMSGSIZE;
         int pending = Network.Stack->TakeError(socket->Handle);
         if (pending < 0)
             return Sockets.ErrnoOf(pending);
         if (socket->WriteShut)
             return Errno.EPIPE;
-        uint address = 0;
+        Address address = default;
         if (name.Family != SocketAddress.Unspecified)
         {
             result = SocketAddress.Resolve(socket, ref name);
@@ -152,8 +154,24 @@ internal static unsafe class DatagramSockets
         return Sockets.ErrnoOf(sent);
     }
 
-    /// <summary>IP_PMTUDISC_DO or PROBE: nothing is cut into fragments.</summary>
-    private static bool DoesNotFragment(Socket* socket) => socket->PathMtu is 2 or 3;
+    /// <summary>
+    /// The longest datagram that is sent: with IP_PMTUDISC_DO or PROBE, or IPV6_DONTFRAG, nothing is cut into
+    /// fragments.
+    /// </summary>
+    private static ulong MostWhole(Socket* socket, in SocketName name)
+    {
+        bool isWhole = socket->PathMtu is 2 or 3;
+        bool isWhole6 = socket->PathMtu6 is 2 or 3 || socket->DoNotFragment6;
+        if (!isWhole && !isWhole6)
+            return MaxDatagram;
+        Address to = name.Address;
+        if (name.Family == SocketAddress.Unspecified
+            && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0)
+            to = endpoints.RemoteAddress;
+        if (to.IsIpv4)
+            return isWhole ? MaxWhole : (ulong)MaxDatagram;
+        return isWhole6 && !Network.Stack->IsLocal(to) ? MaxWhole6 : (ulong)MaxDatagram;
+    }
 
     /// <summary>connect(2): 0, or −errno.</summary>
     public static long Connect(Socket* socket, SocketName name)
@@ -177,10 +195,10 @@ internal static unsafe class DatagramSockets
         if (!socket->Bound)
             Sockets.Leave(socket);
         else if (socket->Handle >= 0)
-            Network.Stack->ConnectDatagram(socket->Handle, 0, 0);
+            Network.Stack->ConnectDatagram(socket->Handle, default, 0);
     }
 
     public static bool IsConnected(Socket* socket) =>
         socket->Handle >= 0 && Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints) == 0
-            && endpoints.RemoteAddress != 0;
+            && !endpoints.RemoteAddress.IsUnspecified;
 }

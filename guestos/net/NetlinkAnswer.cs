@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using Netstack;
 
 namespace Guestos;
 
@@ -63,11 +64,13 @@ internal unsafe ref struct NetlinkAnswer
                 if (family is 0 or Inet)
                     Addresses();
                 if (family is 0 or Inet6)
-                    Address6();
+                    Addresses6();
                 break;
             case GetRoute when all:
                 if (family is 0 or Inet)
                     Routes();
+                if (family is 0 or Inet6)
+                    Routes6();
                 break;
             case GetLink:
                 Fail(type, asked, Errno.ENODEV);
@@ -153,23 +156,71 @@ internal unsafe ref struct NetlinkAnswer
         End();
     }
 
-    /// <summary>::1 of lo.</summary>
-    private void Address6()
+    /// <summary>::1 of lo, and what eth0 has.</summary>
+    private void Addresses6()
     {
+        const int universe = 0;
+        const int link = 253;
         const int host = 254;
         const int permanent = 0x80;
-        const int bits = 128;
+        const int tentative = 0x40;
+        Address6(LoopbackIndex, Netstack.Address.Loopback6, 128, permanent, host);
+        for (int i = 0; i < Netstack.Stack.MaxAddresses6; i++)
+        {
+            if (!Network.Stack->AddressAt6(i, out Address address, out int length, out bool isTentative))
+                continue;
+            int flags = isTentative ? permanent | tentative : permanent;
+            Address6(EthernetIndex, address, length, flags, address.IsLinkLocal ? link : universe);
+        }
+    }
+
+    private void Address6(int index, Address address, int length, int flags, int scope)
+    {
         Begin(NewAddress);
-        Put(Inet6 | bits << 8 | permanent << 16 | host << 24);
-        Put(LoopbackIndex);
+        Put(Inet6 | length << 8 | flags << 16 | scope << 24);
+        Put(index);
         Span<byte> value = stackalloc byte[16];
-        SocketAddress.Write6(value, Netstack.SpecialAddress.Loopback6);
+        SocketAddress.Write6(value, address);
         Attribute(1, value);
         // struct ifa_cacheinfo: preferred and valid for ever, made and changed at the start.
         value.Clear();
         value.Slice(0, 2 * sizeof(int)).Fill(byte.MaxValue);
         Attribute(6, value);
-        Attribute(8, permanent);
+        Attribute(8, flags);
+        End();
+    }
+
+    /// <summary>The networks of own addresses, and the first router.</summary>
+    private void Routes6()
+    {
+        for (int i = 0; i < Netstack.Stack.MaxAddresses6; i++)
+        {
+            if (Network.Stack->AddressAt6(i, out Address address, out int length, out _))
+                Route6(address.Prefix(length), length, Netstack.Address.Any);
+        }
+        if (Network.Stack->RouterAt6(0, out Address router))
+            Route6(Netstack.Address.Any, 0, router);
+    }
+
+    private void Route6(Address destination, int length, Address router)
+    {
+        const int main = 254;
+        const int byKernel = 2;
+        const int byBoot = 3;
+        const int unicast = 1;
+        Begin(NewRoute);
+        Put(Inet6 | length << 8);
+        Put(main | (router.IsUnspecified ? byKernel : byBoot) << 8 | unicast << 24);
+        Put(0);
+        Attribute(15, main);
+        Span<byte> value = stackalloc byte[16];
+        SocketAddress.Write6(value, destination);
+        if (length != 0)
+            Attribute(1, value);
+        SocketAddress.Write6(value, router);
+        if (!router.IsUnspecified)
+            Attribute(5, value);
+        Attribute(4, EthernetIndex);
         End();
     }
 

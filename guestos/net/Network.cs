@@ -105,8 +105,32 @@ public static unsafe class Network
             Panic.Stop("the network stack refuses its configuration"u8);
         if (s_deviceUp && configuration.Address != 0)
             s_stack->Announce(Clock.Monotonic);
+        if (s_deviceUp)
+            StartIpv6(commandLine);
         // What came before the device was asked for an interrupt will not interrupt.
         Poll();
+    }
+
+    /// <summary>Whether IPv6 is spoken on the link.</summary>
+    public static bool HasIpv6 { get; private set; }
+
+    /// <summary>
+    /// IPv6 on the link, where the command line asks for it (<see cref="NetworkAddress.Read6"/>): a node's packetd
+    /// passes none on. The addresses that are made here end with the guest's address of IPv4 (RFC 5214 §6.1), which is
+    /// no other host's and stays when the guest moves.
+    /// </summary>
+    private static void StartIpv6(ReadOnlySpan<byte> commandLine)
+    {
+        const ulong ofIpv4 = 0x5efeul << 32;
+        ulong now = Clock.Monotonic;
+        if (!NetworkAddress.Read6(commandLine, out Address address, out int prefixLength, out Address router)
+            || Address == 0 || !s_stack->StartIpv6(ofIpv4 | Address, takesAdvertisements: address.IsUnspecified, now))
+            return;
+        HasIpv6 = true;
+        if (!address.IsUnspecified && !s_stack->AddAddress6(address, prefixLength, now))
+            Console.Write("net: guest.address6 is no address of a host\n"u8);
+        if (!router.IsUnspecified)
+            s_stack->AddRouter6(router);
     }
 
     /// <summary>Nothing that was given to the device is still to be read by it.</summary>

@@ -39,18 +39,16 @@ public static unsafe class ProcNet
             case ProcNode.NetRoute:
                 Routes(text);
                 break;
-            // Address, index, length of the prefix, scope (of the host), flags (permanent), name.
             case ProcNode.NetInterfaces6:
-                text->Add("00000000000000000000000000000001 01 80 10 80       lo\n"u8);
+                Interfaces6(text);
                 break;
             case ProcNode.MaxBacklog:
                 text->Add((ulong)(Stack.MaxBacklog - 1));
                 text->Add((byte)'\n');
                 break;
-            // The device has IPv4 only.
             case ProcNode.BindOnly6 or ProcNode.Disabled6All or ProcNode.Disabled6Default or ProcNode.Disabled6Loopback
                 or ProcNode.Disabled6Ethernet:
-                text->Add(node == ProcNode.Disabled6Ethernet ? "1\n"u8 : "0\n"u8);
+                text->Add(node == ProcNode.Disabled6Ethernet && !Network.HasIpv6 ? "1\n"u8 : "0\n"u8);
                 break;
         }
     }
@@ -68,7 +66,8 @@ public static unsafe class ProcNet
         ProcText.Counter(text, "net_neighbour_unresolved"u8, counters.NeighbourUnresolved);
         ProcText.Counter(text, "tcp_segments_received"u8, counters.SegmentsReceived);
         ProcText.Counter(text, "tcp_segments_sent"u8, counters.SegmentsSent);
-        ProcText.Counter(text, "net_bad_source"u8, counters.Ipv4BadSource + counters.ArpBadSender);
+        ProcText.Counter(text, "net_bad_source"u8, counters.Ipv4BadSource + counters.ArpBadSender
+            + counters.Ipv6BadSource);
         ProcText.Counter(text, "net_packets_reassembled"u8, counters.PacketsReassembled);
         ProcText.Counter(text, "net_fragments_refused"u8, counters.FragmentsRefused + counters.FragmentsWithoutRoom);
         ProcText.Counter(text, "net_fragments_expired"u8, counters.FragmentsExpired);
@@ -135,6 +134,31 @@ public static unsafe class ProcNet
             for (int i = 0; i < (hasEnd ? length - 1 : length); i++)
                 text->Add(name->Address.Path[i] == 0 ? (byte)'@' : name->Address.Path[i]);
             text->Add((byte)'\n');
+        }
+    }
+
+    /// <summary>
+    /// Address, index, length of the prefix, scope (of the host, of the link), flags (permanent, tentative), name.
+    /// </summary>
+    private static void Interfaces6(TextBuffer* text)
+    {
+        const uint permanent = 0x80;
+        const uint tentative = 0x40;
+        const uint link = 0x20;
+        text->Add("00000000000000000000000000000001 01 80 10 80       lo\n"u8);
+        for (int i = 0; Network.Stack != null && i < Stack.MaxAddresses6; i++)
+        {
+            if (!Network.Stack->AddressAt6(i, out Address address, out int length, out bool isTentative))
+                continue;
+            text->AddHex(address.High, 16, true);
+            text->AddHex(address.Low, 16, true);
+            text->Add(" 02 "u8);
+            text->AddHex((uint)length, 2, true);
+            text->Add((byte)' ');
+            text->AddHex(address.IsLinkLocal ? link : 0, 2, true);
+            text->Add((byte)' ');
+            text->AddHex(isTentative ? permanent | tentative : permanent, 2, true);
+            text->Add("     eth0\n"u8);
         }
     }
 

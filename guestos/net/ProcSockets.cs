@@ -54,7 +54,7 @@ internal static unsafe class ProcSockets
                 continue;
             Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
             int waiting = Math.Max(0, Network.Stack->NextDatagramLength(socket->Handle));
-            Row(text, place, endpoints, endpoints.RemoteAddress != 0 ? Established : Close, 0, waiting, is6);
+            Row(text, place, endpoints, endpoints.RemoteAddress.IsUnspecified ? Close : Established, 0, waiting, is6);
             text->Add(" 00:00000000 00000000     0        0 0 2 0000000000000000 0\n"u8);
             place++;
         }
@@ -69,7 +69,7 @@ internal static unsafe class ProcSockets
     private static bool IsOf6(in ConnectionInformation connection)
     {
         Socket* socket = connection.Handle >= 0 ? SocketTable.Find(connection.Handle) : null;
-        return socket != null ? IsOf6(socket) : !SpecialAddress.IsIpv4(connection.Endpoints.LocalAddress);
+        return socket != null ? IsOf6(socket) : !connection.Endpoints.LocalAddress.IsIpv4;
     }
 
     private static void Row(TextBuffer* text, ulong place, in Endpoints endpoints, uint state, int sending,
@@ -79,9 +79,7 @@ internal static unsafe class ProcSockets
         text->Add(": "u8);
         Address(text, endpoints.LocalAddress, endpoints.LocalPort, is6);
         text->Add((byte)' ');
-        // A peer that there is not is the wildcard of the family.
-        uint remote = is6 && endpoints.RemoteAddress == 0 ? SpecialAddress.AnyOfBoth : endpoints.RemoteAddress;
-        Address(text, remote, endpoints.RemotePort, is6);
+        Address(text, endpoints.RemoteAddress, endpoints.RemotePort, is6);
         text->Add((byte)' ');
         text->AddHex(state, 2, true);
         text->Add((byte)' ');
@@ -91,7 +89,7 @@ internal static unsafe class ProcSockets
     }
 
     /// <summary>As a little-endian machine prints the words of an address as they lie in memory.</summary>
-    private static void Address(TextBuffer* text, uint address, ushort port, bool is6)
+    private static void Address(TextBuffer* text, Address address, ushort port, bool is6)
     {
         if (is6)
         {
@@ -101,7 +99,7 @@ internal static unsafe class ProcSockets
                 text->AddHex(BinaryPrimitives.ReadUInt32LittleEndian(bytes.Slice(i)), 8, true);
         }
         else
-            text->AddHex(ProcNet.Reversed(address), 8, true);
+            text->AddHex(ProcNet.Reversed(address.Ipv4), 8, true);
         text->Add((byte)':');
         text->AddHex(port, 4, true);
     }

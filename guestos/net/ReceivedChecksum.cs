@@ -24,6 +24,9 @@ internal static unsafe class ReceivedChecksum
         // SAFETY: the header's fixed part was just found to be there.
         byte* ip = first->Address + EthernetLength;
         bool isIpv4 = ip[-2] == 8 && ip[-1] == 0 && ip[0] >> 4 == 4;
+        bool isIpv6 = ip[-2] == 0x86 && ip[-1] == 0xdd && ip[0] >> 4 == 6;
+        if (isIpv6)
+            return start == EthernetLength + Ipv6.HeaderLength && offset == FieldOf(ip[6]);
         return isIpv4 && start == EthernetLength + (ip[0] & 0xf) * 4 && offset == FieldOf(ip[9]);
     }
 

@@ -68,7 +68,7 @@ internal unsafe struct Socket
     public byte PathMtu;
     public byte PathMtu6;
 
-    // Options of IPv6 that nobody acts by: what is sent to ::1 meets no router.
+    // Options of IPv6 as they were set. Hops and classes are those of every packet of this host.
     public bool DoNotFragment6;
     public bool LoopsMulticast6;
     public byte TrafficClass6;
@@ -91,8 +91,8 @@ internal unsafe struct Socket
     /// <summary>Handle of the stack, or −1 while there is none.</summary>
     public int Handle;
 
-    /// <summary>As bind(2) was told, or the wildcard: the stack's number of it.</summary>
-    public uint LocalAddress;
+    /// <summary>As bind(2) was told, or the wildcard.</summary>
+    public Address LocalAddress;
     public ushort LocalPort;
 
     /// <summary>SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0 for none.</summary>
@@ -102,13 +102,5 @@ internal unsafe struct Socket
     public WaitQueue Queue;
 
     /// <summary>The address of a socket that is not bound to one.</summary>
-    public readonly uint Wildcard
-    {
-        get
-        {
-            if (Family != SocketAddress.Inet6)
-                return SpecialAddress.Any;
-            return Only6 ? SpecialAddress.Any6 : SpecialAddress.AnyOfBoth;
-        }
-    }
+    public readonly Address Wildcard => Family == SocketAddress.Inet6 ? Address.Any : Address.Any4;
 }

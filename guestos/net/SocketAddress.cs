@@ -4,13 +4,13 @@ using Netstack;
 
 namespace Guestos;
 
-/// <summary>An address that a program has named, as the stack counts them (<see cref="SpecialAddress"/>).</summary>
+/// <summary>An address that a program has named.</summary>
 internal struct SocketName
 {
     /// <summary>The family that the program wrote; AF_UNSPEC names nobody.</summary>
     public ushort Family;
     public ushort Port;
-    public uint Address;
+    public Address Address;
 }
 
 /// <summary>
@@ -35,10 +35,11 @@ internal static unsafe class SocketAddress
     private const uint MaxSize = 128;
 
     private const int AddressAt6 = 8;
-    private const ulong MappedPrefix = 0xffff;
+    private const int ScopeAt6 = 24;
 
-    /// <summary>What every address of 0/8 becomes but 0.0.0.0: one that nobody has.</summary>
-    private const uint Nowhere = 0x00ffffff;
+    /// <summary>The interfaces, as programs number them: lo and eth0.</summary>
+    public const int LoopbackIndex = 1;
+    public const int EthernetIndex = 2;
 
     /// <param name="takesInet">A socket of AF_INET6 takes names of AF_INET here, and AF_UNSPEC.</param>
     /// <returns>0, or -EFAULT, -EINVAL, -EAFNOSUPPORT.</returns>
@@ -61,11 +62,17 @@ internal static unsafe class SocketAddress
             name.Address = Of(at.Slice(AddressAt6, Length6));
             if ((uint)length < MinSize6)
                 return Errno.EINVAL;
-            return name.Family == Inet6 ? 0 : Errno.EAFNOSUPPORT;
+            if (name.Family != Inet6)
+                return Errno.EAFNOSUPPORT;
+            // An address that is good on one link only says on which (RFC 4007 §11).
+            uint scope = BinaryPrimitives.ReadUInt32LittleEndian(at.Slice(ScopeAt6));
+            if (!name.Address.IsLinkLocal || scope == EthernetIndex)
+                return 0;
+            return scope <= LoopbackIndex ? Errno.EINVAL : Errno.ENODEV;
         }
         if (socket->Family == Inet6 && name.Family == Unspecified)
             return 0;
-        name.Address = Of(BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4)));
+        name.Address = BinaryPrimitives.ReadUInt32BigEndian(at.Slice(4));
         if ((uint)length < Size)
             return Errno.EINVAL;
         return name.Family is Inet or Unspecified ? 0 : Errno.EAFNOSUPPORT;
@@ -78,36 +85,23 @@ internal static unsafe class SocketAddress
     public static long Resolve(Socket* socket, ref SocketName name)
     {
         const uint loopback = 0x7f000001;
-        if (name.Address == SpecialAddress.Any)
-            name.Address = loopback;
-        if (SpecialAddress.IsAny(name.Address))
-            name.Address = SpecialAddress.IsIpv4(socket->LocalAddress) ? loopback : SpecialAddress.Loopback6;
-        return socket->Only6 && SpecialAddress.IsIpv4(name.Address) ? Errno.ENETUNREACH : 0;
+        if (name.Address.IsUnspecified)
+        {
+            bool isIpv4 = name.Address.IsIpv4 || socket->LocalAddress.IsIpv4;
+            name.Address = isIpv4 ? loopback : Address.Loopback6;
+        }
+        return socket->Only6 && name.Address.IsIpv4 ? Errno.ENETUNREACH : 0;
     }
 
-    /// <summary>The stack's number of an IPv4 address in host order.</summary>
-    public static uint Of(uint address) => address != 0 && address >> 24 == 0 ? Nowhere : address;
-
-    /// <summary>The stack's number of an address of IPv6, 16 bytes.</summary>
-    public static uint Of(ReadOnlySpan<byte> address)
-    {
-        ulong high = BinaryPrimitives.ReadUInt64BigEndian(address);
-        ulong low = BinaryPrimitives.ReadUInt64BigEndian(address.Slice(8));
-        if (high == 0 && low >> 32 == MappedPrefix)
-            return Of((uint)low);
-        if (high == 0 && low <= 1)
-            return low == 0 ? SpecialAddress.AnyOfBoth : SpecialAddress.Loopback6;
-        return SpecialAddress.Elsewhere6;
-    }
+    /// <summary>An address of IPv6, as its 16 bytes are written.</summary>
+    public static Address Of(ReadOnlySpan<byte> address) =>
+        new(BinaryPrimitives.ReadUInt64BigEndian(address), BinaryPrimitives.ReadUInt64BigEndian(address.Slice(8)));
 
     /// <summary>An address as AF_INET6 has it, <see cref="Length6"/> bytes.</summary>
-    public static void Write6(Span<byte> to, uint address)
+    public static void Write6(Span<byte> to, Address address)
     {
-        to.Slice(0, Length6).Clear();
-        if (SpecialAddress.IsIpv4(address))
-            BinaryPrimitives.WriteUInt64BigEndian(to.Slice(8), MappedPrefix << 32 | address);
-        else if (address == SpecialAddress.Loopback6)
-            to[15] = 1;
+        BinaryPrimitives.WriteUInt64BigEndian(to, address.High);
+        BinaryPrimitives.WriteUInt64BigEndian(to.Slice(8), address.Low);
     }
 
     /// <param name="to">At least <see cref="Size"/> bytes.</param>
@@ -123,7 +117,7 @@ internal static unsafe class SocketAddress
     /// An answer by value-result length (getsockname and relatives), in the socket's family: cut to what fits, the true
     /// length told. 0, or -EFAULT, -EINVAL. Who need not be answered has a null address, and does not come here.
     /// </summary>
-    public static long Answer(Socket* socket, UserPointer<byte> to, UserPointer<int> lengthAt, uint address,
+    public static long Answer(Socket* socket, UserPointer<byte> to, UserPointer<int> lengthAt, Address address,
         ushort port)
     {
         if (!lengthAt.TryGet(out int length))
@@ -133,7 +127,8 @@ internal static unsafe class SocketAddress
     }
 
     /// <param name="length">What there is room for, then the true length.</param>
-    public static long Answer(Socket* socket, UserPointer<byte> to, ref int length, uint address, ushort port)
+    public static long Answer(Socket* socket, UserPointer<byte> to, ref int length, Address address,
+        ushort port)
     {
         if (length < 0)
             return Errno.EINVAL;
@@ -146,9 +141,11 @@ internal static unsafe class SocketAddress
             BinaryPrimitives.WriteUInt16LittleEndian(whole, Inet6);
             BinaryPrimitives.WriteUInt16BigEndian(whole.Slice(2), port);
             Write6(whole.Slice(AddressAt6), address);
+            if (address.IsLinkLocal)
+                BinaryPrimitives.WriteInt32LittleEndian(whole.Slice(ScopeAt6), EthernetIndex);
         }
         else
-            Write(whole, address, port);
+            Write(whole, address.Ipv4, port);
         if (!to.TryPutAll(whole.Slice(0, Math.Min(length, size))))
             return Errno.EFAULT;
         length = size;

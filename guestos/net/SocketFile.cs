@@ -44,7 +44,7 @@ public static unsafe class SocketFile
         Socket* socket = Of(file);
         return socket->Kind == SocketKind.Stream
             ? Sockets.Send(socket, ref from, !file->NonBlocking)
-            : DatagramSockets.Send(socket, ref from, default, SpecialAddress.Any, !file->NonBlocking);
+            : DatagramSockets.Send(socket, ref from, default, default, !file->NonBlocking);
     }
 
     /// <summary><see cref="PollEvents"/> that hold now.</summary>

@@ -76,16 +76,16 @@ internal static unsafe class Sockets
     /// Whether another TCP socket is in the way of binding this one (Linux, inet_csk_bind_conflict): same port,
     /// addresses that overlap, unless both set SO_REUSEADDR and the other does not listen.
     /// </summary>
-    public static bool IsPortTaken(Socket* socket, uint address, ushort port)
+    public static bool IsPortTaken(Socket* socket, Address address, ushort port)
     {
         for (Socket* other = s_all; other != null; other = other->Next)
         {
             if (other != socket && other->Kind == SocketKind.Stream && other->Bound && other->LocalPort == port
-                && SpecialAddress.Overlap(other->LocalAddress, address)
+                && Address.Overlap(other->LocalAddress, other->Only6, address, socket->Only6)
                 && !(socket->ReuseAddress && other->ReuseAddress && !other->Listening))
                 return true;
         }
-        return Network.Stack->IsPortTaken(address, port, socket->ReuseAddress);
+        return Network.Stack->IsPortTaken(address, socket->Only6, port, socket->ReuseAddress);
     }
 
     /// <summary>

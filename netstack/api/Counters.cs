@@ -27,6 +27,13 @@ public struct Counters
     public ulong FragmentsExpired;
     public ulong FragmentsSent;
     public ulong PacketsReassembled;
+    public ulong Ipv6Malformed;
+    public ulong Ipv6NotForUs;
+    public ulong Ipv6BadSource;
+    public ulong Ipv6Fragment;
+    public ulong Ipv6HeaderRefused;
+    public ulong NeighbourDiscoveryIgnored;
+    public ulong DuplicateAddresses;
     public ulong IcmpMalformed;
     public ulong IcmpBadChecksum;
     public ulong IcmpIgnored;

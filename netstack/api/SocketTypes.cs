@@ -76,11 +76,11 @@ public static class SocketError
     public const int Aborted = -15;
 }
 
-/// <summary>The four numbers of a connection; addresses and ports in host order, 0 where there is none.</summary>
+/// <summary>The four numbers of a connection; ports in host order, 0 where there is none.</summary>
 public struct Endpoints
 {
-    public uint LocalAddress;
-    public uint RemoteAddress;
+    public Address LocalAddress;
+    public Address RemoteAddress;
     public ushort LocalPort;
     public ushort RemotePort;
 }

@@ -6,16 +6,17 @@ namespace Netstack;
 public unsafe partial struct Stack
 {
     /// <summary>
-    /// Opens a UDP socket of an own address, or of all (<see cref="SpecialAddress.Any"/> and the other wildcards). Port
-    /// 0 is an ephemeral one.
+    /// Opens a UDP socket of an own address, or of all (<see cref="Address.Any4"/>, <see cref="Address.Any"/>). Port 0
+    /// is an ephemeral one.
     /// </summary>
     /// <param name="privileged">
     /// It may take one of the last sockets (<see cref="StackConfiguration.ReservedDatagramSockets"/>), and its queue is
     /// asked for as reserved (<see cref="Link.TakeRing"/>).
     /// </param>
-    public int OpenUdp(uint address, ushort port, ulong now, bool privileged = false)
+    /// <param name="only6">:: has no IPv4 (IPV6_V6ONLY).</param>
+    public int OpenUdp(Address address, ushort port, ulong now, bool privileged = false, bool only6 = false)
     {
-        return Netstack.Datagrams.Open(Self, address, port, isEcho: false, privileged);
+        return Netstack.Datagrams.Open(Self, address, only6, port, isEcho: false, privileged);
     }
 
     /// <summary>
@@ -25,15 +26,15 @@ public unsafe partial struct Stack
     /// <param name="privileged">As in <see cref="OpenUdp"/>.</param>
     public int OpenEcho(ushort identifier, ulong now, bool privileged = false)
     {
-        return Netstack.Datagrams.Open(Self, 0, identifier, isEcho: true, privileged);
+        return Netstack.Datagrams.Open(Self, Address.Any4, only6: false, identifier, isEcho: true, privileged);
     }
 
     /// <summary>
     /// Remembers a peer: only its datagrams are received, at our address nearest to it, unless the socket has one;
-    /// SendTo with remote address 0 goes there. Address 0 forgets.
+    /// SendTo with an address that names nobody goes there. Such an address forgets.
     /// </summary>
     /// <returns>0, or BadSocket, NetworkUnreachable, Invalid.</returns>
-    public int ConnectDatagram(int socket, uint remoteAddress, ushort remotePort)
+    public int ConnectDatagram(int socket, Address remoteAddress, ushort remotePort)
     {
         Stack* stack = Self;
         DatagramSocket* found = Handles.Datagram(stack, socket);
@@ -49,14 +50,14 @@ public unsafe partial struct Stack
     /// <param name="localAddress">
     /// Our address that it comes from (IP_PKTINFO); a wildcard: the socket's own, or the nearest.
     /// </param>
-    public int SendTo(int socket, ReadOnlySpan<byte> payload, uint remoteAddress, ushort remotePort, ulong now,
-        uint localAddress = SpecialAddress.Any)
+    public int SendTo(int socket, ReadOnlySpan<byte> payload, Address remoteAddress, ushort remotePort, ulong now,
+        Address localAddress = default)
     {
         Stack* stack = Self;
         DatagramSocket* found = Handles.Datagram(stack, socket);
         if (found == null)
             return SocketError.BadSocket;
-        if (!SpecialAddress.IsAny(localAddress) && !IsLocal(localAddress))
+        if (!localAddress.IsUnspecified && !IsLocal(localAddress))
             return SocketError.Invalid;
         int sent = Netstack.Datagrams.Send(stack, found, payload, remoteAddress, remotePort, localAddress,
             now);

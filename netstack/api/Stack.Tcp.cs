@@ -9,8 +9,8 @@ public unsafe partial struct Stack
     public const int MaxBacklog = 4097;
 
     /// <summary>
-    /// Listens on a port of one own address, or of all (<see cref="SpecialAddress.Any"/> and the other wildcards). Port
-    /// 0 is any that is free.
+    /// Listens on a port of one own address, or of all (<see cref="Address.Any4"/>, <see cref="Address.Any"/>). Port 0
+    /// is any that is free.
     /// </summary>
     /// <param name="backlog">
     /// While so many connections wait to be accepted, no new one is answered, and so many are kept while they are being
@@ -27,16 +27,17 @@ public unsafe partial struct Stack
     /// <param name="privileged">
     /// It may take one of the last listeners (<see cref="StackConfiguration.ReservedListeners"/>).
     /// </param>
+    /// <param name="only6">:: has no IPv4 (IPV6_V6ONLY).</param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
-    public int Listen(uint address, ushort port, int backlog, bool reserved = false, bool reuse = false,
-        int firstBytes = 0, bool privileged = false)
+    public int Listen(Address address, ushort port, int backlog, bool reserved = false, bool reuse = false,
+        int firstBytes = 0, bool privileged = false, bool only6 = false)
     {
         if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
         if (!MayBind(address))
             return SocketError.AddressNotAvailable;
         if (port == 0)
-            port = FreePort(address);
+            port = FreePort(address, only6);
         Listener* free = null;
         int freeCount = 0;
         for (int i = 0; i < ListenerCount; i++)
@@ -47,7 +48,7 @@ public unsafe partial struct Stack
                 free = free == null ? listener : free;
                 freeCount++;
             }
-            else if (listener->Port == port && SpecialAddress.Overlap(listener->Address, address))
+            else if (listener->Port == port && Address.Overlap(listener->Address, listener->Only6, address, only6))
                 return SocketError.AddressInUse;
         }
         if (port == 0)
@@ -56,8 +57,8 @@ public unsafe partial struct Stack
             return SocketError.NoRoom;
         *free = new Listener
         {
-            Generation = free->Generation, InUse = true, Address = address, Port = port, Backlog = backlog,
-                Reserved = reserved, Reuse = reuse,
+            Generation = free->Generation, InUse = true, Address = address, Only6 = only6, Port = port,
+                Backlog = backlog, Reserved = reserved, Reuse = reuse,
             FirstBytes = firstBytes,
         };
         return Handles.Of(Self, free);
@@ -75,24 +76,25 @@ public unsafe partial struct Stack
         return 0;
     }
 
-    /// <summary>A TCP port of an own address, or of all (0), that nobody uses; 0 when there is none.</summary>
-    public ushort FreePort(uint address)
+    /// <summary>A TCP port of an own address, or of all, that nobody uses; 0 when there is none.</summary>
+    public ushort FreePort(Address address, bool only6)
     {
         for (int attempt = 0; attempt < Tcp.EphemeralPorts; attempt++)
         {
             ushort port = (ushort)(Tcp.FirstEphemeralPort + EphemeralCounter % Tcp.EphemeralPorts);
             EphemeralCounter++;
-            if (!TcpOpen.IsTaken(Self, address, port, reuse: false))
+            if (!TcpOpen.IsTaken(Self, address, only6, port, reuse: false))
                 return port;
         }
         return 0;
     }
 
     /// <summary>
-    /// Whether bind(2) has to refuse a TCP port of an own address, or of all (0): somebody listens on it, or a
+    /// Whether bind(2) has to refuse a TCP port of an own address, or of all: somebody listens on it, or a
     /// connection has it and not both sides allow that (SO_REUSEADDR).
     /// </summary>
-    public bool IsPortTaken(uint address, ushort port, bool reuse) => TcpOpen.IsTaken(Self, address, port, reuse);
+    public bool IsPortTaken(Address address, bool only6, ushort port, bool reuse) =>
+        TcpOpen.IsTaken(Self, address, only6, port, reuse);
 
     /// <summary>The oldest established connection of a listener: a handle, or WouldBlock, BadSocket.</summary>
     public int Accept(int listener)
@@ -120,16 +122,16 @@ public unsafe partial struct Stack
     /// <param name="reserved">It may take what is kept (<see cref="StackConfiguration.ReservedConnections"/>).</param>
     /// <param name="reuse">It does not keep its port from being bound again (SO_REUSEADDR).</param>
     public int Connect(
-        uint remoteAddress, ushort remotePort, uint localAddress, ushort localPort, ulong now, bool reserved = false,
-        bool reuse = false)
+        Address remoteAddress, ushort remotePort, Address localAddress, ushort localPort, ulong now,
+        bool reserved = false, bool reuse = false)
     {
         Stack* stack = Self;
-        if (remoteAddress == 0 || remotePort == 0 || Ipv4.IsBadSource(remoteAddress)
-            || Output.IsBroadcast(stack, remoteAddress))
+        if (remoteAddress == Address.Any4 || remotePort == 0 || Output.IsGroup(stack, remoteAddress))
             return SocketError.Invalid;
-        if (SpecialAddress.IsAny(localAddress))
+        if (localAddress.IsUnspecified)
             localAddress = Output.SourceFor(stack, remoteAddress);
-        if (localAddress == 0 || (!IsLocal(remoteAddress) && Output.NextHop(stack, remoteAddress) == 0))
+        if (localAddress.IsUnspecified
+            || (!IsLocal(remoteAddress) && Output.NextHop(stack, remoteAddress).IsUnspecified))
             return SocketError.NetworkUnreachable;
         if (!IsLocal(localAddress))
             return SocketError.AddressNotAvailable;

@@ -10,8 +10,8 @@ internal unsafe struct Connection
     public const int MaxRanges = 16;
 
     // ---- identity ----
-    public uint LocalAddress;
-    public uint RemoteAddress;
+    public Address LocalAddress;
+    public Address RemoteAddress;
     public ushort LocalPort;
     public ushort RemotePort;
     public TcpState State;

@@ -3,7 +3,10 @@ namespace Netstack;
 /// <summary>A listening socket and its connections that are being opened or wait to be accepted.</summary>
 internal struct Listener
 {
-    public uint Address;
+    public Address Address;
+
+    /// <summary>Its :: has no IPv4.</summary>
+    public bool Only6;
     public ushort Port;
     public bool InUse;
 

@@ -22,7 +22,7 @@ internal static unsafe class SynCookies
     /// <summary>Window scales, taken down as well; the first entry is "not offered".</summary>
     private static System.ReadOnlySpan<byte> Shifts => [0, 0, 1, 2, 4, 6, 7, 8];
 
-    internal static uint Make(Stack* stack, in Ipv4 ip, in TcpHeader syn, ulong now)
+    internal static uint Make(Stack* stack, in IpHeader ip, in TcpHeader syn, ulong now)
     {
         if (now - stack->CookieTime >= Lifetime)
             Renew(stack, now);
@@ -44,7 +44,7 @@ internal static unsafe class SynCookies
     /// Whether an acknowledgement answers a cookie of ours; <paramref name="syn"/> is then the SYN that it was made
     /// for, as far as it is known.
     /// </summary>
-    internal static bool TryOpen(Stack* stack, in Ipv4 ip, in TcpHeader segment, ulong now, out TcpHeader syn)
+    internal static bool TryOpen(Stack* stack, in IpHeader ip, in TcpHeader segment, ulong now, out TcpHeader syn)
     {
         syn = segment;
         if (now - stack->CookieTime >= Lifetime)
@@ -77,10 +77,10 @@ internal static unsafe class SynCookies
         stack->CookieTime = now;
     }
 
-    private static ulong Hash(Stack* stack, in Ipv4 ip, in TcpHeader segment, uint sequence, uint bits)
+    private static ulong Hash(Stack* stack, in IpHeader ip, in TcpHeader segment, uint sequence, uint bits)
     {
         ulong* key = stack->CookieKeys + ((bits & KeyBit) != 0 ? 2 : 0);
-        return KeyedHash.Of(key[0], key[1], (ulong)ip.Destination << 32 | ip.Source,
+        return KeyedHash.Of(key[0], key[1], ip.Destination, ip.Source,
             (ulong)segment.DestinationPort << 48 | (ulong)segment.SourcePort << 32 | sequence, bits);
     }
 

@@ -53,14 +53,15 @@ internal static unsafe class Tcp
 
     // ---- table ----
 
-    private static uint Bucket(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort)
+    private static uint Bucket(Stack* stack, Address localAddress, ushort localPort, Address remoteAddress,
+        ushort remotePort)
     {
-        uint hash = (remoteAddress ^ BitOperations.RotateLeft(localAddress, 16)
+        uint hash = (remoteAddress.Folded ^ BitOperations.RotateLeft(localAddress.Folded, 16)
             ^ ((uint)remotePort << 16 | localPort)) * 0x9e3779b1 ^ stack->BucketSecret;
         return (hash ^ hash >> 15) & stack->BucketMask;
     }
 
-    internal static Connection* Find(Stack* stack, uint localAddress, ushort localPort, uint remoteAddress,
+    internal static Connection* Find(Stack* stack, Address localAddress, ushort localPort, Address remoteAddress,
         ushort remotePort)
     {
         short index = stack->Buckets[Bucket(stack, localAddress, localPort, remoteAddress, remotePort)];
@@ -83,8 +84,8 @@ internal static unsafe class Tcp
     /// An orphan may be ended for it. Not for a SYN: its source may be forged.
     /// </param>
     internal static Connection* Allocate(
-        Stack* stack, uint localAddress, ushort localPort, uint remoteAddress, ushort remotePort, bool reserved,
-        bool overOrphans, ulong now)
+        Stack* stack, Address localAddress, ushort localPort, Address remoteAddress, ushort remotePort,
+        bool reserved, bool overOrphans, ulong now)
     {
         int kept = reserved ? 0 : stack->ReservedConnections;
         if (stack->FreeConnections <= kept)
@@ -264,7 +265,7 @@ internal static unsafe class Tcp
     // ---- errors from ARP and ICMP ----
 
     /// <summary>No answer to ARP: connections being opened over it fail; others try again with their timers.</summary>
-    internal static void NeighbourFailed(Stack* stack, uint neighbour)
+    internal static void NeighbourFailed(Stack* stack, Address neighbour)
     {
         for (int i = 0; i < stack->ConnectionTop; i++)
         {
@@ -278,38 +279,50 @@ internal static unsafe class Tcp
 
     /// <summary>
     /// An ICMP error about a segment of ours. It counts only when the quoted sequence number is in flight (RFC 5927
-    /// §4.1); it then ends a connection that is being opened and is otherwise soft (RFC 1122 §4.2.3.9), except for the
-    /// path MTU.
+    /// §4.1); it then ends a connection that is being opened and is otherwise soft (RFC 1122 §4.2.3.9).
     /// </summary>
+    /// <param name="error">Of <see cref="SocketError"/>.</param>
     internal static void Unreachable(
-        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, uint sequence, byte code,
-        ushort mtu, ulong now)
+        Stack* stack, Address local, ushort localPort, Address remote, ushort remotePort, uint sequence, int error)
     {
-        Connection* c = Find(stack, local, localPort, remote, remotePort);
-        if (c == null || Before(sequence, c->SendUnacknowledged) || !Before(sequence, c->SendMaximum))
+        Connection* c = FindInFlight(stack, local, localPort, remote, remotePort, sequence);
+        if (c == null || c->State != TcpState.SynSent)
             return;
-        if (code == Icmp.CodeFragmentationNeeded)
-        {
-            // RFC 1191 §3. Less than 576 is taken for an attack.
-            int size = (mtu < 576 ? 576 : mtu) - Ipv4.HeaderLength - TcpHeader.MinLength;
-            if (c->TimestampsEnabled)
-                size -= TimestampOptionLength;
-            if (size < c->SegmentSize)
-            {
-                c->SegmentSize = (ushort)size;
-                if (IsSynchronized(c->State) && c->State != TcpState.TimeWait)
-                {
-                    TcpScoreboard.LoseAll(c);
-                    TcpOutput.Run(stack, c, now);
-                }
-            }
+        stack->Counters.ConnectionsFailed++;
+        Close(stack, c, error);
+    }
+
+    /// <summary>The same error, of a packet that was too long for its path (RFC 1191 §3, RFC 8201 §4).</summary>
+    /// <param name="mtu">What the path takes, not less than every path of the family does.</param>
+    internal static void TooBig(
+        Stack* stack, Address local, ushort localPort, Address remote, ushort remotePort, uint sequence, int mtu,
+        ulong now)
+    {
+        Connection* c = FindInFlight(stack, local, localPort, remote, remotePort, sequence);
+        if (c == null)
             return;
-        }
-        if (c->State == TcpState.SynSent)
+        int size = MaxSegment(mtu, remote);
+        if (c->TimestampsEnabled)
+            size -= TimestampOptionLength;
+        if (size >= c->SegmentSize)
+            return;
+        c->SegmentSize = (ushort)size;
+        if (IsSynchronized(c->State) && c->State != TcpState.TimeWait)
         {
-            stack->Counters.ConnectionsFailed++;
-            Close(stack, c, code is Icmp.CodePort or Icmp.CodeProtocol ? SocketError.Refused
-                : SocketError.HostUnreachable);
+            TcpScoreboard.LoseAll(c);
+            TcpOutput.Run(stack, c, now);
         }
     }
+
+    /// <summary>The connection that has a segment with this number on its way; null for none.</summary>
+    internal static Connection* FindInFlight(Stack* stack, Address local, ushort localPort, Address remote,
+        ushort remotePort, uint sequence)
+    {
+        Connection* c = Find(stack, local, localPort, remote, remotePort);
+        bool isInFlight = c != null && !Before(sequence, c->SendUnacknowledged) && Before(sequence, c->SendMaximum);
+        return isInFlight ? c : null;
+    }
+
+    /// <summary>Stream bytes of a packet of this length, options counted as such.</summary>
+    internal static int MaxSegment(int mtu, Address remote) => mtu - Output.HeaderLength(remote) - TcpHeader.MinLength;
 }

@@ -17,7 +17,7 @@ internal static unsafe class TcpInput
     /// <summary>After 24 days a timestamp may have wrapped and says nothing (RFC 7323 §5.5).</summary>
     private const ulong TimestampLifetime = 24ul * 24 * 3600 * Tcp.Second;
 
-    internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, bool checksumValid, ulong now)
+    internal static void Receive(Stack* stack, in IpHeader ip, Payload payload, bool checksumValid, ulong now)
     {
         stack->Counters.SegmentsReceived++;
         if (!TcpHeader.TryParse(payload.First, out TcpHeader header))
@@ -70,7 +70,7 @@ internal static unsafe class TcpInput
         && (Tcp.After(header.Sequence, c->ReceiveNext)
             || (c->TimestampsEnabled && header.HasTimestamps && Tcp.After(header.TimestampValue, c->TimestampRecent)));
 
-    private static void Arrive(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload,
+    private static void Arrive(Stack* stack, Connection* c, in IpHeader ip, ref TcpHeader header, Payload payload,
         ulong now)
     {
         if (c->State == TcpState.Established && IsUsual(c, ref header))
@@ -298,8 +298,8 @@ internal static unsafe class TcpInput
     // ---- states ----
 
     /// <summary>RFC 9293 §3.10.7.3.</summary>
-    private static void ArriveSynSent(Stack* stack, Connection* c, in Ipv4 ip, ref TcpHeader header, Payload payload,
-        ulong now)
+    private static void ArriveSynSent(Stack* stack, Connection* c, in IpHeader ip, ref TcpHeader header,
+        Payload payload, ulong now)
     {
         bool acknowledges = (header.Flags & TcpFlags.Ack) != 0;
         if (acknowledges && (!Tcp.After(header.Acknowledgement, c->InitialSend)

@@ -6,7 +6,7 @@ namespace Netstack;
 internal static unsafe class TcpOpen
 {
     internal static Connection* Connect(
-        Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort, bool reserved, ulong now)
+        Stack* stack, Address local, ushort localPort, Address remote, ushort remotePort, bool reserved, ulong now)
     {
         Connection* c = Tcp.Allocate(stack, local, localPort, remote, remotePort, reserved, overOrphans: true, now);
         if (c == null)
@@ -16,7 +16,7 @@ internal static unsafe class TcpOpen
         c->TimestampOffset = (uint)(hash >> 32);
         // RFC 6528 §3: a clock of 4 microseconds plus a keyed hash of the four numbers.
         Begin(c, TcpState.SynSent, (uint)(now / 4000) + (uint)hash, now);
-        c->SegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
+        c->SegmentSize = (ushort)Tcp.MaxSegment(Output.PathMtu(stack, remote, now), remote);
         TcpOutput.Run(stack, c, now);
         return c;
     }
@@ -37,7 +37,7 @@ internal static unsafe class TcpOpen
         TcpCongestion.Start(c);
     }
 
-    internal static Listener* FindListener(Stack* stack, uint address, ushort port)
+    internal static Listener* FindListener(Stack* stack, Address address, ushort port)
     {
         Listener* any = null;
         for (int i = 0; i < stack->ListenerCount; i++)
@@ -47,7 +47,7 @@ internal static unsafe class TcpOpen
                 continue;
             if (listener->Address == address)
                 return listener;
-            if (SpecialAddress.Covers(listener->Address, address))
+            if (Address.Hears(listener->Address, listener->Only6, address))
                 any = listener;
         }
         return any;
@@ -68,7 +68,7 @@ internal static unsafe class TcpOpen
     /// has brought back, for the segment to arrive at; otherwise null.
     /// </summary>
     internal static Connection* Receive(
-        Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
+        Stack* stack, Listener* listener, in IpHeader ip, ref TcpHeader header, int payloadLength, ulong now)
     {
         if ((header.Flags & TcpFlags.Rst) != 0)
         {
@@ -112,7 +112,7 @@ internal static unsafe class TcpOpen
     private static bool IsFull(Listener* listener) => listener->Queue.Count >= listener->Backlog;
 
     private static Connection* ReceiveAcknowledgement(
-        Stack* stack, Listener* listener, in Ipv4 ip, ref TcpHeader header, int payloadLength, ulong now)
+        Stack* stack, Listener* listener, in IpHeader ip, ref TcpHeader header, int payloadLength, ulong now)
     {
         bool expected = stack->CookiesUsed != 0 && now - stack->CookiesUsed < CookieTime
             && (header.Flags & TcpFlags.Syn) == 0;
@@ -182,7 +182,8 @@ internal static unsafe class TcpOpen
         Negotiate(stack, c, ref syn, now);
     }
 
-    internal static uint TimestampOffset(Stack* stack, uint local, ushort localPort, uint remote, ushort remotePort) =>
+    internal static uint TimestampOffset(Stack* stack, Address local, ushort localPort, Address remote,
+        ushort remotePort) =>
         (uint)(KeyedHash.Of(stack, local, localPort, remote, remotePort) >> 32);
 
     /// <summary>
@@ -223,7 +224,7 @@ internal static unsafe class TcpOpen
         int size = header.MaximumSegmentSize != 0 ? header.MaximumSegmentSize : Tcp.DefaultSegmentSize;
         if (size < Tcp.MinSegmentSize)
             size = Tcp.MinSegmentSize;
-        int own = stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength;
+        int own = Tcp.MaxSegment(Output.PathMtu(stack, c->RemoteAddress, now), c->RemoteAddress);
         if (size > own)
             size = own;
         c->SegmentSize = (ushort)(size - (c->TimestampsEnabled ? Tcp.TimestampOptionLength : 0));
@@ -294,26 +295,27 @@ internal static unsafe class TcpOpen
     /// Whether a port of an address, or of all, is in use by a listener or a connection, other than by those that may
     /// share it: not by a listener, and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
     /// </summary>
-    internal static bool IsTaken(Stack* stack, uint address, ushort port, bool reuse)
+    internal static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool reuse)
     {
         for (int i = 0; i < stack->ListenerCount; i++)
         {
             Listener* listener = stack->Listeners + i;
-            if (listener->InUse && listener->Port == port && SpecialAddress.Overlap(listener->Address, address))
+            if (listener->InUse && listener->Port == port
+                && Address.Overlap(listener->Address, listener->Only6, address, only6))
                 return true;
         }
         for (int i = 0; i < stack->ConnectionTop; i++)
         {
             Connection* c = stack->Connections + i;
             if (c->InUse && c->State != TcpState.Closed && c->LocalPort == port
-                && SpecialAddress.Overlap(c->LocalAddress, address) && !(reuse && c->Reuse))
+                && Address.Hears(address, only6, c->LocalAddress) && !(reuse && c->Reuse))
                 return true;
         }
         return false;
     }
 
     /// <summary>A local port that makes the four numbers unique; 0 when there is none (RFC 6056 §3.3.3).</summary>
-    internal static ushort EphemeralPort(Stack* stack, uint local, uint remote, ushort remotePort)
+    internal static ushort EphemeralPort(Stack* stack, Address local, Address remote, ushort remotePort)
     {
         uint offset = (uint)KeyedHash.Of(stack, local, 0, remote, remotePort);
         for (uint i = 0; i < Tcp.EphemeralPorts; i++)

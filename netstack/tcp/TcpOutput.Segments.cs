@@ -104,7 +104,8 @@ internal static unsafe partial class TcpOutput
         return false;
     }
 
-    private static void FinishChecksum(Stack* stack, uint source, uint destination, Transmission* frame, int tcpLength)
+    private static void FinishChecksum(Stack* stack, Address source, Address destination, Transmission* frame,
+        int tcpLength)
     {
         byte* at = frame->Header + Output.TransportOffset + TcpHeader.ChecksumOffset;
         uint sum = Checksum.PseudoHeader(source, destination, Ipv4.ProtocolTcp, tcpLength);
@@ -128,7 +129,7 @@ internal static unsafe partial class TcpOutput
     {
         // An answer offers only what the SYN offered.
         bool answer = (flags & TcpFlags.Ack) != 0;
-        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
+        header.MaximumSegmentSize = (ushort)Tcp.MaxSegment(stack->Link.Mtu, c->RemoteAddress);
         header.HasWindowShift = !answer || c->WindowScaling;
         header.WindowShift = WindowShift(stack->ReceiveBufferSize);
         header.SackPermitted = !answer || c->SackPermitted;
@@ -204,7 +205,7 @@ internal static unsafe partial class TcpOutput
     }
 
     /// <summary>The answer to a SYN that is not kept: what a half-open connection would have sent.</summary>
-    internal static void SendCookie(Stack* stack, in Ipv4 ip, in TcpHeader syn, uint cookie, ulong now)
+    internal static void SendCookie(Stack* stack, in IpHeader ip, in TcpHeader syn, uint cookie, ulong now)
     {
         byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaxLength];
         TcpHeader header = default;
@@ -214,7 +215,7 @@ internal static unsafe partial class TcpOutput
         header.Sequence = cookie;
         header.Acknowledgement = syn.Sequence + 1;
         header.Window = FirstWindow(stack);
-        header.MaximumSegmentSize = (ushort)(stack->Link.Mtu - Ipv4.HeaderLength - TcpHeader.MinLength);
+        header.MaximumSegmentSize = (ushort)Tcp.MaxSegment(stack->Link.Mtu, ip.Source);
         header.HasWindowShift = syn.HasWindowShift;
         header.WindowShift = WindowShift(stack->ReceiveBufferSize);
         header.SackPermitted = syn.SackPermitted;
@@ -231,7 +232,7 @@ internal static unsafe partial class TcpOutput
         (ushort)(stack->ReceiveBufferSize < 65535 ? stack->ReceiveBufferSize : 65535);
 
     /// <summary>RST for a segment that belongs to no connection (RFC 9293 §3.5.2).</summary>
-    internal static void SendResetFor(Stack* stack, in Ipv4 ip, in TcpHeader segment, int payloadLength, ulong now)
+    internal static void SendResetFor(Stack* stack, in IpHeader ip, in TcpHeader segment, int payloadLength, ulong now)
     {
         if ((segment.Flags & TcpFlags.Rst) != 0)
             return;
@@ -255,7 +256,7 @@ internal static unsafe partial class TcpOutput
     }
 
     /// <summary>Answers a packet with a header that belongs to no connection.</summary>
-    private static void SendAlone(Stack* stack, in Ipv4 ip, byte* bytes, int length, ulong now)
+    private static void SendAlone(Stack* stack, in IpHeader ip, byte* bytes, int length, ulong now)
     {
         Transmission frame = default;
         frame.Header = bytes;

@@ -121,7 +121,7 @@ internal static unsafe partial class TcpOutput
             int most = size;
             if (stack->IsLocal(c->RemoteAddress))
                 most = Loopback.MaxFrame(stack) / size * size;
-            else if ((stack->Link.Capabilities & LinkCapabilities.Segmentation) != 0)
+            else if ((stack->Link.Capabilities & LinkCapabilities.Segmentation) != 0 && c->RemoteAddress.IsIpv4)
                 most = MaxPerTransmission / size * size;
             if (most < size)
                 most = size;

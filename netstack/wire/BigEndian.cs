@@ -14,10 +14,15 @@ internal static unsafe class BigEndian
     /// <summary>Six bytes, the first one highest.</summary>
     internal static ulong Load48(byte* at) => ((ulong)Load16(at) << 32) | Load32(at + 2);
 
+    internal static ulong Load64(byte* at) => BinaryPrimitives.ReverseEndianness(Unsafe.ReadUnaligned<ulong>(at));
+
     internal static void Store16(byte* at, int value) =>
         Unsafe.WriteUnaligned(at, BinaryPrimitives.ReverseEndianness((ushort)value));
 
     internal static void Store32(byte* at, uint value) =>
+        Unsafe.WriteUnaligned(at, BinaryPrimitives.ReverseEndianness(value));
+
+    internal static void Store64(byte* at, ulong value) =>
         Unsafe.WriteUnaligned(at, BinaryPrimitives.ReverseEndianness(value));
 
     internal static void Store48(byte* at, ulong value)

@@ -53,12 +53,21 @@ public static unsafe class Checksum
     /// </summary>
     public static uint AtOddOffset(uint folded) => BinaryPrimitives.ReverseEndianness((ushort)folded);
 
-    /// <summary>Sum of the pseudo-header (RFC 9293 §3.1) of TCP or UDP.</summary>
-    public static uint PseudoHeader(uint source, uint destination, byte protocol, int length)
+    /// <summary>Sum of the pseudo-header of TCP or UDP (RFC 9293 §3.1), and of ICMPv6 too (RFC 8200 §8.1).</summary>
+    public static uint PseudoHeader(Address source, Address destination, byte protocol, int length)
     {
-        ulong sum = (ulong)BinaryPrimitives.ReverseEndianness(source) + BinaryPrimitives.ReverseEndianness(destination)
-            + BinaryPrimitives.ReverseEndianness((uint)length) + ((uint)protocol << 8);
-        return Fold(sum);
+        ulong sum = (ulong)BinaryPrimitives.ReverseEndianness((uint)length) + ((uint)protocol << 8);
+        if (source.IsIpv4)
+            return Fold(sum + BinaryPrimitives.ReverseEndianness(source.Ipv4)
+                + BinaryPrimitives.ReverseEndianness(destination.Ipv4));
+        return Fold(sum + Words(source.High) + Words(source.Low) + Words(destination.High) + Words(destination.Low));
+    }
+
+    /// <summary>Eight bytes, the first of them highest, as two words in memory order, added up.</summary>
+    private static ulong Words(ulong bytes)
+    {
+        ulong inMemory = BinaryPrimitives.ReverseEndianness(bytes);
+        return (uint)inMemory + (inMemory >> 32);
     }
 
     /// <summary>Sum of fragments that together start at an even offset of their packet.</summary>

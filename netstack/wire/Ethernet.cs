@@ -8,6 +8,7 @@ public unsafe struct Ethernet
     public const int HeaderLength = 14;
     public const ushort TypeIpv4 = 0x0800;
     public const ushort TypeArp = 0x0806;
+    public const ushort TypeIpv6 = 0x86dd;
     public const ulong Broadcast = 0xffffffffffff;
 
     /// <summary>MAC addresses, first byte highest of the low 48 bits.</summary>
@@ -39,6 +40,12 @@ public unsafe struct Ethernet
         BigEndian.Store48(at + 6, source);
         BigEndian.Store16(at + 12, type);
     }
+
+    /// <summary>The first two bytes of the groups of IPv6 (RFC 2464 §7).</summary>
+    internal const ulong GroupPrefix6 = 0x3333;
+
+    /// <summary>Where what is sent to a group of IPv6 goes.</summary>
+    internal static ulong GroupOf(Address group) => GroupPrefix6 << 32 | (uint)group.Low;
 
     /// <summary>Group bit of the first byte (IEEE 802 §8.2): multicast or broadcast.</summary>
     public static bool IsGroup(ulong address) => (address & 0x010000000000) != 0;

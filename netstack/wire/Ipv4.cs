@@ -23,7 +23,7 @@ public enum Ipv4Error
 /// writes as many bytes as its comment says, for which the caller has room. Bytes are in network order, fields in the
 /// machine's.
 /// </remarks>
-public unsafe struct Ipv4
+public static unsafe class Ipv4
 {
     /// <summary>Without options, as we send it.</summary>
     public const int HeaderLength = 20;
@@ -34,22 +34,6 @@ public unsafe struct Ipv4
     public const int MaxLength = 65535;
     private const byte TimeToLive = 64;
 
-    public uint Source;
-    public uint Destination;
-    public byte Protocol;
-
-    /// <summary>20 to 60.</summary>
-    public int DataOffset;
-
-    /// <summary>Header and data.</summary>
-    public int TotalLength;
-
-    public ushort Identification;
-    public bool MoreFragments;
-
-    /// <summary>Of the data in its packet, in bytes, a multiple of 8.</summary>
-    public int FragmentOffset;
-
     /// <summary>In the word of identification, flags and offset.</summary>
     internal const uint DoNotFragmentBit = 0x4000;
     internal const uint MoreFragmentsBit = 0x2000;
@@ -57,7 +41,7 @@ public unsafe struct Ipv4
     /// <summary>The header is filled in also where the answer is Fragment.</summary>
     /// <param name="bytes">From the header on; must hold the whole header, the data may be elsewhere.</param>
     /// <param name="available">Bytes of the packet in all, link padding included.</param>
-    public static Ipv4Error Parse(ReadOnlySpan<byte> bytes, int available, out Ipv4 header)
+    public static Ipv4Error Parse(ReadOnlySpan<byte> bytes, int available, out IpHeader header)
     {
         header = default;
         if (bytes.Length < HeaderLength)
@@ -72,6 +56,7 @@ public unsafe struct Ipv4
                 return Ipv4Error.Malformed;
             if (Checksum.Sum(at, header.DataOffset) != 0xffff)
                 return Ipv4Error.BadChecksum;
+            header.HopLimit = at[8];
             header.Protocol = at[9];
             header.Source = BigEndian.Load32(at + 12);
             header.Destination = BigEndian.Load32(at + 16);
@@ -100,7 +85,4 @@ public unsafe struct Ipv4
 
     /// <summary>Addresses that may not be a source (RFC 1122 §3.2.1.3): broadcast, multicast, class E.</summary>
     public static bool IsBadSource(uint address) => address >= 0xe0000000;
-
-    /// <summary>127/8, and what stands for ::1 (<see cref="SpecialAddress"/>).</summary>
-    public static bool IsLoopback(uint address) => address >> 24 == 127 || address == SpecialAddress.Loopback6;
 }

@@ -83,7 +83,7 @@ public sealed unsafe class FormatTests
         Assert.Equal(destination, Number(packet.DestinationAddress));
         Assert.Equal(bytes.Length, packet.TotalLength);
         Assert.Equal(2, packet.FragmentFlags);
-        Assert.Equal(Ipv4Error.None, Ipv4.Parse(bytes, bytes.Length, out Ipv4 header));
+        Assert.Equal(Ipv4Error.None, Ipv4.Parse(bytes, bytes.Length, out IpHeader header));
         Assert.Equal((source, destination, protocol, 20, bytes.Length), (header.Source, header.Destination, header.Protocol, header.DataOffset, header.TotalLength));
         Assert.Equal(Ipv4Error.Malformed, Ipv4.Parse(bytes, bytes.Length - 1, out _));
         Assert.Equal(Ipv4Error.Malformed, Ipv4.Parse(bytes.AsSpan(0, 19), bytes.Length, out _));

@@ -86,7 +86,7 @@ public sealed unsafe class FragmentTests
             foreach (SentFrame sent in host.Sent)
             {
                 Assert.True(sent.Bytes.Length <= 1514);
-                Ipv4Error error = Ipv4.Parse(sent.Bytes.AsSpan(14), sent.Bytes.Length - 14, out Ipv4 ip);
+                Ipv4Error error = Ipv4.Parse(sent.Bytes.AsSpan(14), sent.Bytes.Length - 14, out IpHeader ip);
                 Assert.True(error is Ipv4Error.Fragment or Ipv4Error.None);
                 sent.Bytes.AsSpan(34).CopyTo(answer.AsSpan(ip.FragmentOffset));
                 got += sent.Bytes.Length - 34;
@@ -156,12 +156,12 @@ public sealed unsafe class FragmentTests
         for (ushort i = 0; i < 1000; i++)
         {
             host.Receive(Fragment(data, 1480, 1480, true, i), 2 + (ulong)i);
-            Assert.InRange(host.Rings.Count, 1, Ipv4Fragments.MaxPackets / 2);
+            Assert.InRange(host.Rings.Count, 1, Fragments.MaxPackets / 2);
         }
         for (uint i = 0; i < 1000; i++)
         {
             host.Receive(Fragment(data, 1480, 1480, true, 1, 1, 0x0a000010 + i % 200), 2000 + (ulong)i);
-            Assert.InRange(host.Rings.Count, 1, Ipv4Fragments.MaxPackets);
+            Assert.InRange(host.Rings.Count, 1, Fragments.MaxPackets);
         }
         host.Stack->Poll(31_000_000_000);
         Assert.Empty(host.Rings);
@@ -225,7 +225,7 @@ public sealed unsafe class FragmentTests
             Assert.Equal(0xffffu, Checksum.Sum(at + 34, request.Length - 34));
         byte[] reply = new byte[2000];
         Assert.Equal(message.Length, pair.A.Stack->ReceiveFrom(socket, reply, out Endpoints from));
-        Assert.Equal((B, Icmp.EchoReply, 0x12, 0x34), (from.RemoteAddress, reply[0], reply[6], reply[7]));
+        Assert.Equal(((Address)B, Icmp.EchoReply, 0x12, 0x34), (from.RemoteAddress, reply[0], reply[6], reply[7]));
         Assert.Equal(message.AsSpan(8).ToArray(), reply.AsSpan(8, token).ToArray());
     }
 
@@ -249,7 +249,7 @@ public sealed unsafe class FragmentTests
             host.Receive(frame, (ulong)i * 1_000_000 + 2);
             if (i % 64 == 0)
                 host.Stack->Poll((ulong)i * 1_000_000 + 2);
-            Assert.InRange(host.Rings.Count, 0, Ipv4Fragments.MaxPackets);
+            Assert.InRange(host.Rings.Count, 0, Fragments.MaxPackets);
         }
         Assert.True(host.Stack->Counters.PacketsReassembled > 0);
         host.Stack->Poll(1_000_000_000_000);

@@ -1,19 +1,22 @@
 namespace Netstack;
 
 /// <summary>
-/// The MAC addresses of neighbours (RFC 826), resolved when they are needed; bounded in entries, attempts and held
-/// frames.
+/// The MAC addresses of neighbours, resolved when they are needed: those of IPv4 by ARP (RFC 826), of IPv6 by neighbour
+/// solicitations (RFC 4861 §7.2). Bounded in entries, attempts and held frames.
 /// </summary>
-internal static unsafe class ArpCache
+internal static unsafe class NeighbourCache
 {
     private const ulong RetryInterval = Tcp.Second;
     private const int MaxAttempts = 4;
     private const ulong ReachableTime = 60 * Tcp.Second;
 
+    /// <summary>How long what nobody asked for is believed (DELAY_FIRST_PROBE_TIME, RFC 4861 §10).</summary>
+    private const ulong DelayTime = 5 * Tcp.Second;
+
     /// <summary>
     /// The entry of an address on our link. When it is unknown a request is sent; the state is then Incomplete.
     /// </summary>
-    internal static Neighbour* Resolve(Stack* stack, uint address, ref short hint, ulong now)
+    internal static Neighbour* Resolve(Stack* stack, Address address, ref short hint, ulong now)
     {
         Neighbour* neighbour = (uint)hint < (uint)stack->NeighbourCount ? stack->Neighbours + hint : stack->Neighbours;
         if (neighbour->Address != address || neighbour->State == NeighbourState.Free)
@@ -85,11 +88,16 @@ internal static unsafe class ArpCache
         if (stack->FilterPeersOnly)
             return;
         stack->Counters.ArpRequestsSent++;
+        if (!neighbour->Address.IsIpv4)
+        {
+            NeighbourDiscovery.Solicit(stack, neighbour->Address, unicast ? neighbour->HardwareAddress : 0);
+            return;
+        }
         Arp packet = default;
         packet.Operation = Arp.Request;
         packet.SenderHardware = stack->HardwareAddress;
-        packet.SenderAddress = Output.SourceFor(stack, neighbour->Address);
-        packet.TargetAddress = neighbour->Address;
+        packet.SenderAddress = Output.SourceFor(stack, neighbour->Address).Ipv4;
+        packet.TargetAddress = neighbour->Address.Ipv4;
         Send(stack, packet, unicast ? neighbour->HardwareAddress : Ethernet.Broadcast);
     }
 
@@ -134,6 +142,51 @@ internal static unsafe class ArpCache
         Send(stack, reply, packet.SenderHardware);
     }
 
+    /// <summary>
+    /// A neighbour of IPv6 has told its hardware address in a solicitation or advertisement of its own accord (RFC 4861
+    /// §7.2.3, §6.3.4): it is asked again before long.
+    /// </summary>
+    internal static void Note(Stack* stack, Address address, ulong hardware, ulong now)
+    {
+        Neighbour* neighbour = Find(stack, address);
+        if (neighbour == null)
+            neighbour = Allocate(stack, address, asked: false, now);
+        bool isNews = neighbour->State is NeighbourState.Free or NeighbourState.Incomplete
+            || neighbour->HardwareAddress != hardware;
+        if (isNews)
+        {
+            Learn(stack, neighbour, hardware, now);
+            neighbour->Deadline = now + DelayTime;
+        }
+    }
+
+    /// <summary>A neighbour advertisement (RFC 4861 §7.2.5). One that nobody asked for makes no entry.</summary>
+    /// <param name="hardware">0 where it is not told.</param>
+    internal static void Advertised(Stack* stack, Address address, ulong hardware, bool isSolicited, bool overrides,
+        ulong now)
+    {
+        Neighbour* neighbour = Find(stack, address);
+        if (neighbour == null)
+        {
+            stack->Counters.NeighbourDiscoveryIgnored++;
+            return;
+        }
+        bool isKnown = neighbour->State != NeighbourState.Incomplete;
+        bool isOther = hardware != 0 && hardware != neighbour->HardwareAddress;
+        if (!isKnown && hardware == 0)
+            return;
+        if (isKnown && isOther && !overrides)
+        {
+            // Somebody else's word against what is known: it is asked again.
+            neighbour->Deadline = now;
+            return;
+        }
+        if (isSolicited || !isKnown || isOther)
+            Learn(stack, neighbour, hardware != 0 ? hardware : neighbour->HardwareAddress, now);
+        if (!isSolicited && (!isKnown || isOther))
+            neighbour->Deadline = now + DelayTime;
+    }
+
     private static void Learn(Stack* stack, Neighbour* neighbour, ulong hardware, ulong now)
     {
         bool waited = neighbour->State == NeighbourState.Incomplete;
@@ -152,7 +205,7 @@ internal static unsafe class ArpCache
             frame.TotalLength = stack->HeldLength[held];
             frame.HeaderLength = frame.TotalLength;
             stack->HeldLength[held] = 0;
-            Ethernet.Emit(frame.Header, hardware, stack->HardwareAddress, Ethernet.TypeIpv4);
+            Ethernet.Emit(frame.Header, hardware, stack->HardwareAddress, Output.TypeOf(neighbour->Address));
             Output.Transmit(stack, &frame);
         }
         if (stack->OutputPending)
@@ -193,7 +246,7 @@ internal static unsafe class ArpCache
             {
                 if (neighbour->Attempts >= MaxAttempts)
                 {
-                    uint address = neighbour->Address;
+                    Address address = neighbour->Address;
                     Forget(stack, neighbour);
                     Tcp.NeighbourFailed(stack, address);
                     continue;
@@ -216,7 +269,7 @@ internal static unsafe class ArpCache
         *neighbour = new Neighbour { Held = -1 };
     }
 
-    private static Neighbour* Find(Stack* stack, uint address)
+    private static Neighbour* Find(Stack* stack, Address address)
     {
         for (int i = 0; i < stack->NeighbourCount; i++)
         {
@@ -230,7 +283,7 @@ internal static unsafe class ArpCache
     /// A free entry, or one that gives way. Unresolved entries have at most half of the table, so that addresses that
     /// do not exist cannot displace neighbours that do; a resolved neighbour displaces an unresolved entry first.
     /// </summary>
-    private static Neighbour* Allocate(Stack* stack, uint address, bool asked, ulong now)
+    private static Neighbour* Allocate(Stack* stack, Address address, bool asked, ulong now)
     {
         Neighbour* free = null;
         Neighbour* known = null;

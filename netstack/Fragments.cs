@@ -3,12 +3,12 @@ using System;
 namespace Netstack;
 
 /// <summary>
-/// Reassembly of IPv4 packets (RFC 791 §3.2, RFC 815). A few packets at a time, each in a buffer of its own for as long
-/// as it is incomplete, at most <see cref="Lifetime"/>. An overlap drops the whole packet (as RFC 5722 has it for IPv6,
-/// RFC 3128); a first fragment too small for its headers is not taken. Buffers are lent as rings are
+/// Reassembly of packets of either family (RFC 791 §3.2, RFC 815; RFC 8200 §4.5). A few packets at a time, each in a
+/// buffer of its own for as long as it is incomplete, at most <see cref="Lifetime"/>. An overlap drops the whole packet
+/// (RFC 5722, RFC 3128); a first fragment too small for its headers is not taken. Buffers are lent as rings are
 /// (<see cref="Link.TakeRing"/>): without that, fragments are dropped.
 /// </summary>
-internal static unsafe class Ipv4Fragments
+internal static unsafe class Fragments
 {
     /// <summary>RFC 1122 §3.3.2 says 60 to 120 s, Linux and we 30.</summary>
     private const ulong Lifetime = 30 * Tcp.Second;
@@ -25,9 +25,9 @@ internal static unsafe class Ipv4Fragments
     internal struct Packet
     {
         public byte* Buffer;
-        public uint Source;
-        public uint Destination;
-        public ushort Identification;
+        public Address Source;
+        public Address Destination;
+        public uint Identification;
         public byte Protocol;
         public ulong Deadline;
 
@@ -41,7 +41,7 @@ internal static unsafe class Ipv4Fragments
     }
 
     /// <summary>Takes a fragment. When its packet is complete, that arrives.</summary>
-    internal static void Receive(Stack* stack, in Ipv4 ip, Payload payload, ulong now)
+    internal static void Receive(Stack* stack, in IpHeader ip, Payload payload, ulong now)
     {
         if (IsHostile(ip, payload.Length))
         {
@@ -77,12 +77,12 @@ internal static unsafe class Ipv4Fragments
     /// Fragments that no correct sender makes: empty ones, ones that are not a multiple of 8 though more follow, that
     /// end behind the longest packet, or that leave a part of the TCP or UDP header to the next (RFC 1858 §3).
     /// </summary>
-    private static bool IsHostile(in Ipv4 ip, int length)
+    private static bool IsHostile(in IpHeader ip, int length)
     {
         const int minTransport = 20;
         const int alignment = 7;
         return length == 0 || ip.MoreFragments && (length & alignment) != 0
-            || ip.FragmentOffset + length > Ipv4.MaxLength - Ipv4.HeaderLength
+            || ip.FragmentOffset + length > Output.MaxData(ip.Source)
             || ip.FragmentOffset == 0
             && length < (ip.Protocol == Ipv4.ProtocolTcp ? minTransport : Udp.HeaderLength)
             || ip.Protocol == Ipv4.ProtocolTcp && ip.FragmentOffset is > 0 and < minTransport;
@@ -91,7 +91,7 @@ internal static unsafe class Ipv4Fragments
     private static int End(Packet* packet) => packet->RunCount == 0 ? 0 : packet->Runs[packet->RunCount * 2 - 1];
 
     /// <summary>The packet that a fragment belongs to, with room for it; null when there is none.</summary>
-    private static Packet* Find(Stack* stack, in Ipv4 ip, ulong now)
+    private static Packet* Find(Stack* stack, in IpHeader ip, ulong now)
     {
         Packet* free = null;
         Packet* oldest = null;
@@ -102,6 +102,7 @@ internal static unsafe class Ipv4Fragments
             Packet* packet = stack->Reassembly + i;
             if (packet->Buffer != null && packet->Source == ip.Source)
             {
+                // RFC 8200 §4.5 has no protocol among what names a packet; its fragments all say the same one.
                 if (packet->Identification == ip.Identification && packet->Destination == ip.Destination
                     && packet->Protocol == ip.Protocol)
                     return packet;
@@ -183,16 +184,20 @@ internal static unsafe class Ipv4Fragments
         Packet whole = *packet;
         // Nothing of it is left when it arrives: what it causes may bring more fragments.
         packet->Buffer = null;
-        Ipv4 ip = default;
+        IpHeader ip = default;
         ip.Source = whole.Source;
         ip.Destination = whole.Destination;
         ip.Protocol = whole.Protocol;
-        ip.DataOffset = Ipv4.HeaderLength;
-        ip.TotalLength = Ipv4.HeaderLength + whole.Length;
+        ip.DataOffset = Output.HeaderLength(ip.Source);
+        ip.TotalLength = ip.DataOffset + whole.Length;
         Fragment fragment;
         fragment.Address = whole.Buffer;
         fragment.Length = whole.Length;
-        Input.Deliver(stack, ip, new Payload(&fragment, 1, 0, whole.Length), checksumValid: false, now);
+        Payload payload = new(&fragment, 1, 0, whole.Length);
+        if (ip.Source.IsIpv4)
+            Input.Deliver(stack, ip, payload, checksumValid: false, now);
+        else
+            Ipv6Input.Deliver(stack, ip, payload, checksumValid: false, now);
         GiveBuffer(stack, whole.Buffer);
     }
 
@@ -229,24 +234,30 @@ internal static unsafe class Ipv4Fragments
         stack->Link.GiveRing(stack->Link.Context, buffer, BufferLength, false);
 
     /// <summary>
-    /// Sends a packet that is longer than the MTU in fragments (RFC 791 §3.2): <paramref name="header"/> bytes, then
-    /// the rest.
+    /// Sends a packet that is longer than its path takes in fragments (RFC 791 §3.2, RFC 8200 §4.5):
+    /// <paramref name="header"/> bytes, then the rest.
     /// </summary>
     internal static SendResult Send(
-        Stack* stack, ReadOnlySpan<byte> header, ReadOnlySpan<byte> rest, uint source, uint destination, byte protocol,
-        ulong now)
+        Stack* stack, ReadOnlySpan<byte> header, ReadOnlySpan<byte> rest, Address source, Address destination,
+        byte protocol, ulong now)
     {
         const int alignment = 8;
-        int most = (stack->Link.Mtu - Ipv4.HeaderLength) / alignment * alignment;
+        int before = destination.IsIpv4 ? 0 : Ipv6.FragmentHeaderLength;
+        int most = (Output.PathMtu(stack, destination, now) - Output.HeaderLength(destination) - before)
+            / alignment * alignment;
         int length = header.Length + rest.Length;
         // RFC 6864, RFC 7739: not used again soon, and not foreseen by others.
-        ushort identification = (ushort)(stack->FragmentCounter + KeyedHash.Of(stack, source, 0, destination, 0));
+        uint identification = stack->FragmentCounter + (uint)KeyedHash.Of(stack, source, 0, destination, 0);
         stack->FragmentCounter++;
         for (int offset = 0; offset < length; offset += most)
         {
             int part = length - offset < most ? length - offset : most;
+            bool more = offset + part < length;
             // SAFETY: the scratch buffer holds a frame of the MTU.
-            var data = new Span<byte>(stack->Scratch + Output.TransportOffset, part);
+            byte* at = stack->Scratch + Output.TransportOffset;
+            if (!destination.IsIpv4)
+                Ipv6.EmitFragment(at, protocol, offset, more, identification);
+            var data = new Span<byte>(at + before, part);
             if (offset == 0)
             {
                 header.CopyTo(data);
@@ -258,13 +269,12 @@ internal static unsafe class Ipv4Fragments
             }
             Transmission frame = default;
             frame.Header = stack->Scratch;
-            frame.TotalLength = Output.TransportOffset + part;
+            frame.TotalLength = Output.TransportOffset + before + part;
             frame.HeaderLength = frame.TotalLength;
-            uint word = (uint)identification << 16 | (offset + part < length ? Ipv4.MoreFragmentsBit : 0)
-                | (uint)(offset / alignment);
+            uint word = identification << 16 | (more ? Ipv4.MoreFragmentsBit : 0) | (uint)(offset / alignment);
             short hint = -1;
-            SendResult result = Output.Send(stack, &frame, source, destination, protocol, ref hint, hold: offset == 0,
-                now, word);
+            SendResult result = Output.Send(stack, &frame, source, destination,
+                destination.IsIpv4 ? protocol : Ipv6.Fragment, ref hint, hold: offset == 0, now, word);
             // A fragment for a neighbour that is not resolved yet is lost, as it may be on the wire.
             if (result is SendResult.Busy or SendResult.NoRoute)
                 return result;
