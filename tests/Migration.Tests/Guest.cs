@@ -32,7 +32,8 @@ internal sealed class Guest : IDisposable
 
     /// <summary>Boots the guest on a new machine.</summary>
     /// <param name="entropy">What QEMU's entropy device gives.</param>
-    public Guest(Space space, string monitor, int memory = 64, string entropy = "/dev/urandom")
+    /// <param name="commandLine">What its kernel is told.</param>
+    public Guest(Space space, string monitor, int memory = 64, string entropy = "/dev/urandom", string commandLine = "")
     {
         Space = space;
         Memory = memory;
@@ -40,7 +41,7 @@ internal sealed class Guest : IDisposable
         Source = new Machine(space, monitor, loader, memory, entropy: entropy);
         using (SecureSocket socket = Source.UploadLoader(loader))
         {
-            socket.Send(Client.Bundle("", Repository.ReadImage("guestos"), s_files.Value));
+            socket.Send(Client.Bundle(commandLine, Repository.ReadImage("guestos"), s_files.Value));
             Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
         }
         Source.Await("init: ");

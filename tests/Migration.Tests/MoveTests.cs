@@ -130,7 +130,7 @@ public sealed class MoveTests(ITestOutputHelper output)
         }
     }
 
-    private static void Move(Guest guest, string monitor, int number, params string[] options)
+    internal static void Move(Guest guest, string monitor, int number, params string[] options)
     {
         var destination = new Machine(guest.Space, monitor, Repository.ReadImage("loader-checkpoint"), guest.Memory, $"10.0.0.{10 + number}");
         Machine source = guest.Source;
