@@ -19,11 +19,12 @@ internal sealed class CommandLine
           --append TEXT         the kernel's command line; the devices are added behind it
           --memory MIB          RAM, 8 to 3072 MiB (default 64)
           --engine NAME         how its code is executed: translator, which writes it anew for
-                                the host, or interpreter (default translator, where the host
-                                gives memory for code)
+                                the host, or interpreter, which has no AVX (default translator,
+                                where the host gives memory for code)
           --cpu NAME            what its processor is: host, x86-64-v2 with what the host has of
-                                LZCNT, BMI, MOVBE, AES, PCLMULQDQ and SHA, or x86-64-v2, from
-                                which a guest can move to any machine (default host)
+                                LZCNT, BMI, MOVBE, AES, PCLMULQDQ, SHA, XSAVE, AVX, AVX2, F16C
+                                and FMA, or x86-64-v2, from which a guest can move to any
+                                machine (default host)
           --disk FILE           virtio block device on this file
           --disk-read-only      the disk cannot be written
         network (none by default)

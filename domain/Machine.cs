@@ -67,7 +67,7 @@ internal sealed unsafe class Machine
         this.control = control;
         ioApic = new IoApic(localApic);
         cpu = new Cpu(memory, bus, localApic, code, InterpretedRuns);
-        cpu.State->Announced = extensions ?? ExtensionTable.Host;
+        cpu.State->Announced = extensions ?? ExtensionTable.HostWith(code);
         uart = new Uart(console, ioApic.Line(Uart.Irq));
         watcher = new Watcher(list, cpu.RaiseAttention);
         localApic.TimerChanged = UpdateWatch;

@@ -79,7 +79,7 @@ internal static class Program
         try
         {
             var machine = new Machine(memory, console, channel, options.Mac, control, disk, translated,
-                options.IsPlainProcessor ? Extensions.None : ExtensionTable.Host);
+                options.IsPlainProcessor ? Extensions.None : ExtensionTable.HostWith(translated));
             LockIn(options, machine, console);
             // Nothing of the guest's was looked at before this line.
             machine.Load(kernel, initrd, options.Append);
@@ -122,7 +122,7 @@ internal static class Program
         }
         catch (PlatformNotSupportedException error)
         {
-            Log.Info($"code is interpreted: the host gives no memory for translated code: {error.Message}");
+            Log.Info($"code is interpreted, without AVX: the host gives no memory for its translation: {error.Message}");
             return null;
         }
     }

@@ -21,7 +21,12 @@ public enum MachineFeatures : ulong
     Aes = 1 << 11,
     Pclmulqdq = 1 << 12,
     Sha = 1 << 13,
-    Known = (1 << 14) - 1,
+    Xsave = 1 << 14,
+    Avx = 1 << 15,
+    Avx2 = 1 << 16,
+    F16c = 1 << 17,
+    Fma = 1 << 18,
+    Known = (1 << 19) - 1,
 }
 
 public enum CheckpointHash : byte

@@ -25,7 +25,7 @@ internal static class Conformance
     public static int Run(long cases, int seed)
     {
         Console.WriteLine($"conformance: {cases} cases, SEED={seed}");
-        TestMachine[] engines = [new TestMachine(false), new TestMachine(true)];
+        TestMachine[] engines = [new TestMachine(true, int.MaxValue), new TestMachine(true)];
         (Code Code, int Bits)[] forms = [.. RandomInstruction.Codes().Select(code => (code, 64)),
             .. RandomInstruction.Codes(32).Select(code => (code, 32))];
         var classes = new SortedDictionary<string, Class>(StringComparer.Ordinal);

@@ -59,7 +59,7 @@ public sealed unsafe partial class Cpu
         this.bus = bus;
         this.interrupts = interrupts;
         s = (CpuState*)AllocateState(code, sizeof(CpuState));
-        s->Announced = ExtensionTable.Host;
+        s->Announced = ExtensionTable.HostWith(code);
         s->Owner = GCHandle.ToIntPtr(GCHandle.Alloc(this));
         kernelRead = AllocateTlb(code);
         kernelWrite = AllocateTlb(code);
@@ -78,6 +78,7 @@ public sealed unsafe partial class Cpu
         {
             translator = new Translator(s, code, kernelRead, kernelWrite, kernelExecute, userRead, userWrite,
                 userExecute);
+            builder.Thunks = translator.VectorThunks;
         }
         // Empty links hold generation 0.
         NewGeneration();
@@ -124,6 +125,7 @@ public sealed unsafe partial class Cpu
         for (int segment = SegmentEs; segment <= SegmentGs; segment++)
             Segment.SetFlat(s, segment, 0);
         s->Cr2 = s->Cr3 = s->Cr4 = s->Efer = 0;
+        s->Xcr0 = Xcr0.X87;
         s->Dr[6] = 0xffff0ff0;
         s->Dr[7] = 0x400;
         s->ApicBase = 0xfee00900;

@@ -12,11 +12,16 @@ namespace Domain;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct CpuState
 {
+    public const int VectorRegisters = 16;
+
     /// <summary>RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15, in encoding order.</summary>
     public fixed ulong Gpr[16];
 
-    /// <summary>XMM0–XMM15, two words each.</summary>
-    public fixed ulong Xmm[32];
+    /// <summary>YMM0–YMM15, four words each, of which the first two are the XMM register.</summary>
+    public fixed ulong Ymm[4 * VectorRegisters];
+
+    /// <summary>The memory operand of an instruction in VEX encoding, on its way in or out.</summary>
+    public fixed ulong VectorOperand[4];
 
     /// <summary>An SSE memory operand on its way in or out.</summary>
     public fixed ulong XmmTemp[2];
@@ -130,6 +135,9 @@ internal unsafe struct CpuState
     public ulong Cr4;
     public ulong Efer;
     public fixed ulong Dr[8];
+
+    /// <summary>XCR0: the state that XSAVE knows, and without which there is no AVX.</summary>
+    public ulong Xcr0;
 
     public ulong Star;
     public ulong Lstar;

@@ -45,6 +45,19 @@ internal static unsafe class Symbols
     [RuntimeImport("*", "load_float"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void LoadFloat(byte* image);
 
+    /// <summary>The upper halves of the YMM registers, which must be switched on, to 256 bytes and back.</summary>
+    [RuntimeImport("*", "save_upper"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void SaveUpper(byte* to);
+
+    [RuntimeImport("*", "load_upper"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void LoadUpper(byte* from);
+
+    /// <summary>
+    /// Switches the upper halves on: CR4.OSXSAVE and XCR0. All become zero. The processor must have AVX.
+    /// </summary>
+    [RuntimeImport("*", "switch_on_upper"), MethodImpl(MethodImplOptions.InternalCall)]
+    public static extern void SwitchOnUpper();
+
     /// <summary>Loads a page-table root and calls kernel_start on the empty boot stack. Does not return.</summary>
     [RuntimeImport("*", "enter_kernel_tables"), MethodImpl(MethodImplOptions.InternalCall)]
     public static extern void EnterKernelTables(ulong root, ulong argument);

@@ -17,6 +17,8 @@
 #define SYSCALL_VECTOR 256
 #define TRAP_OR_RESUME 0x10100  /* TF and RF */
 #define IA32_GS_BASE 0xc0000101
+#define CR4_OSXSAVE 0x40000
+#define XCR0_X87_SSE_AVX 7
 
 /* Offsets in TrapFrame (TrapFrame.cs). */
 #define FRAME_R11 560
@@ -230,6 +232,32 @@ save_float:
         .globl  load_float
 load_float:
         fxrstor64 (%rdi)
+        ret
+
+/* (byte* upper): the upper halves of the YMM registers to memory, and back; the lower halves stay as they are. */
+        .globl  save_upper
+save_upper:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        vextractf128 $1, %ymm\n, 16 * \n(%rdi)
+        .endr
+        ret
+        .globl  load_upper
+load_upper:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        vinsertf128 $1, 16 * \n(%rdi), %ymm\n, %ymm\n
+        .endr
+        ret
+
+        .globl  switch_on_upper
+switch_on_upper:
+        mov     %cr4, %rax
+        or      $CR4_OSXSAVE, %eax
+        mov     %rax, %cr4
+        xor     %ecx, %ecx
+        xor     %edx, %edx
+        mov     $XCR0_X87_SSE_AVX, %eax
+        xsetbv
+        vzeroupper
         ret
 
 /* (ulong* save, ulong load): leaves this kernel stack, continues on another. */

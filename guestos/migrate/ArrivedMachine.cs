@@ -22,6 +22,7 @@ internal static unsafe class ArrivedMachine
     {
         Processor.WriteCr0(ControlZero);
         Processor.WriteCr4(ControlFour);
+        FloatState.Resume();
         PageTable.Load(PageTable.KernelRoot);
         Descriptors.Load(LogicalProcessor.First);
         Interrupts.Start();

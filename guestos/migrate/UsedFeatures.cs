@@ -40,6 +40,8 @@ internal static unsafe class UsedFeatures
             if (begins && ends && commandLine.Slice(at).StartsWith(word))
                 s_tellsAll = true;
         }
+        if (s_tellsAll)
+            FloatState.TrySwitchOn();
         Settle();
     }
 
@@ -85,7 +87,8 @@ internal static unsafe class UsedFeatures
             seventh = leaf[1];
         }
         Processor.CpuId(ExtendedLeaf, 0, leaf);
-        s_used |= ProcessorFeatures.Of(first, seventh, leaf[2]);
+        MachineFeatures announced = ProcessorFeatures.Of(first, seventh, leaf[2]);
+        s_used |= FloatState.HasUpper ? announced : announced & ~ProcessorFeatures.Vectors;
         return s_used;
     }
 

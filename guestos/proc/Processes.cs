@@ -144,6 +144,7 @@ public static unsafe partial class Processes
         TrapFrame* frame = thread->UserFrame;
         FloatState.Save(cloner->UserFrame);
         *frame = *cloner->UserFrame;
+        FloatState.CopyUpper(frame, cloner->UserFrame);
         frame->Rax = 0;
         if (request.Stack != 0)
             frame->Rsp = request.Stack;

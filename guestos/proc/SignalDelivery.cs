@@ -223,14 +223,14 @@ public static unsafe partial class Signals
         ulong stack = frame->Rsp - RedZone;
         if ((action.Flags & SignalAction.OnStack) != 0 && AlternateStackFlags(thread, frame->Rsp) == 0)
             stack = thread->AlternateStack + thread->AlternateStackSize;
-        ulong floats = (stack - 512) & ~63UL;
+        ulong floats = (stack - SignalFloats.Bytes) & ~63UL;
         ulong at = ((floats - (ulong)sizeof(SignalFrame)) & ~15UL) - 8;
         if (at > floats || (action.Flags & SignalAction.Restorer) == 0)
             return false;
         SignalFrame made = default;
         SignalFrame* user = &made;
         user->ReturnAddress = action.RestorerAddress;
-        user->ContextFlags = ContextFlags;
+        user->ContextFlags = ContextFlags | SignalFloats.ContextFlag;
         user->StackAddress = thread->AlternateStack;
         user->StackSize = thread->AlternateStackSize;
         user->StackFlags = AlternateStackFlags(thread, frame->Rsp);
@@ -240,8 +240,7 @@ public static unsafe partial class Signals
         user->Mask = user->Context.OldMask;
         Unsafe.CopyBlock(user->Information, information, 128);
         FloatState.Save(frame);
-        if (!((UserPointer<byte>)floats).TryPutAll(new System.ReadOnlySpan<byte>(frame->Fx, 512))
-            || !((UserPointer<SignalFrame>)at).TryPut(made))
+        if (!SignalFloats.TryPut(frame, floats) || !((UserPointer<SignalFrame>)at).TryPut(made))
             return false;
 
         thread->RestoreMask = false;
@@ -258,6 +257,7 @@ public static unsafe partial class Signals
         frame->Cs = Descriptors.UserCode;
         frame->Ss = Descriptors.UserData;
         TrapFrame.ResetFloats(frame);
+        FloatState.ClearUpper(frame);
         FloatState.Load(frame);
         thread->CurrentCall = -1;
         return frame->Rip < 1UL << 47;
@@ -333,7 +333,7 @@ public static unsafe partial class Signals
             // §11.6.6).
             FloatState.Save(frame);
             uint valid = *(uint*)(frame->Fx + 28);
-            if (!((UserPointer<byte>)context.FloatState).TryGetAll(new System.Span<byte>(frame->Fx, 512)))
+            if (!SignalFloats.TryTake(frame, context.FloatState))
                 return false;
             *(uint*)(frame->Fx + 24) &= valid != 0 ? valid : 0xffbf;
             FloatState.Load(frame);

@@ -179,7 +179,8 @@ public unsafe struct Thread
     }
 
     /// <summary>Top of the kernel stack.</summary>
-    public readonly ulong StackTop => (ulong)KernelStack + KernelStackFrames * Frames.Size;
+    public readonly ulong StackTop =>
+        (ulong)KernelStack + KernelStackFrames * Frames.Size - FloatState.UpperBytes;
 
     /// <summary>The registers of user mode while it is in the kernel.</summary>
     public readonly TrapFrame* UserFrame => (TrapFrame*)(StackTop - (ulong)sizeof(TrapFrame));

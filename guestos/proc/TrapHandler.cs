@@ -79,6 +79,10 @@ internal static unsafe class TrapHandler
 
     private static void HandleException(TrapFrame* frame)
     {
+        // The program tries again.
+        if (frame->Vector == ExceptionVector.UD && !FloatState.HasUpper && IsVex(frame->Rip)
+            && FloatState.TrySwitchOn())
+            return;
         // The codes are those of Linux (arch/x86/kernel/traps.c).
         (Signal signal, int code) = frame->Vector switch
         {
@@ -96,6 +100,24 @@ internal static unsafe class TrapHandler
             Report("exception "u8, frame->Vector, frame);
         bool hasAddress = signal != Signal.SegmentationFault && signal != Signal.Bus;
         Signals.Fault(Thread.Current, signal, code, hasAddress ? frame->Rip : 0);
+    }
+
+    /// <summary>
+    /// An instruction of user mode is in VEX encoding (SDM vol. 2A §2.3), behind prefixes of segments and address size.
+    /// </summary>
+    private static bool IsVex(ulong at)
+    {
+        const int MaxPrefixes = 12;
+        for (int i = 0; i < MaxPrefixes; i++)
+        {
+            if (!((UserPointer<byte>)(at + (ulong)i)).TryGet(out byte value))
+                return false;
+            if (value is 0xc4 or 0xc5)
+                return true;
+            if (value is not (0x26 or 0x2e or 0x36 or 0x3e or 0x64 or 0x65 or 0x67))
+                return false;
+        }
+        return false;
     }
 
     /// <summary>Nobody handles it: worth a line on the console.</summary>

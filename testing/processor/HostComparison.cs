@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Domain;
 using Iced.Intel;
 
@@ -128,6 +129,8 @@ internal static unsafe class HostComparison
         }
         for (int i = 0; i < 32; i++)
             *(ulong*)(context->Fx + 160 + 8 * i) = Value(random);
+        for (int i = 0; i < 32; i++)
+            context->Upper[i] = Value(random);
         var data = Data(seed);
         Restore((byte*)HostCpu.Data, data);
         string Text() => $"{code} [{instruction}] seed {seed} mxcsr {control:x}";
@@ -192,7 +195,9 @@ internal static unsafe class HostComparison
         }
         s->FpuValid = context->Fx[4];
         for (int i = 0; i < 32; i++)
-            s->Xmm[i] = *(ulong*)(context->Fx + 160 + 8 * i);
+            s->Ymm[i / 2 * 4 + i % 2] = *(ulong*)(context->Fx + 160 + 8 * i);
+        for (int i = 0; i < 32; i++)
+            s->Ymm[i / 2 * 4 + 2 + i % 2] = context->Upper[i];
         s->Mxcsr = *(uint*)(context->Fx + 24);
         s->Exit = ExitReason.None;
         s->Vector = -1;
@@ -216,8 +221,14 @@ internal static unsafe class HostComparison
         for (int i = 0; i < 32; i++)
         {
             ulong there = *(ulong*)(host->Fx + 160 + 8 * i);
-            if (s->Xmm[i] != there)
-                return $"{text()}: xmm{i / 2} word {i % 2} is {s->Xmm[i]:x}, host {there:x}";
+            if (s->Ymm[i / 2 * 4 + i % 2] != there)
+                return $"{text()}: xmm{i / 2} word {i % 2} is {s->Ymm[i / 2 * 4 + i % 2]:x}, host {there:x}";
+        }
+        for (int i = 0; i < 32 && Avx.IsSupported; i++)
+        {
+            ulong here = s->Ymm[i / 2 * 4 + 2 + i % 2];
+            if (here != host->Upper[i])
+                return $"{text()}: ymm{i / 2} word {2 + i % 2} is {here:x}, host {host->Upper[i]:x}";
         }
         if (instruction.CpuidFeatures[^1] is CpuidFeature.MMX or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.SSE3
             || IsMmx(in instruction))

@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Domain;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
@@ -15,6 +16,9 @@ internal unsafe struct HostContext
     public ulong HostStack;
     public fixed byte Fx[512];
     public fixed byte HostFx[512];
+
+    /// <summary>The upper halves of the YMM registers, where the host has them.</summary>
+    public fixed ulong Upper[32];
 }
 
 /// <summary>Runs single instructions on the processor that this test runs on.</summary>
@@ -90,6 +94,9 @@ internal sealed unsafe class HostCpu
     private static readonly AssemblerRegister64[] s_registers =
         [rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15];
 
+    private static readonly AssemblerRegisterYMM[] s_vectors =
+        [ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, ymm8, ymm9, ymm10, ymm11, ymm12, ymm13, ymm14, ymm15];
+
     private static byte[] Loads(int bits) => TestMachine.Assemble(Code, a =>
     {
         foreach (var saved in new[] { rbx, rbp, r12, r13, r14, r15 })
@@ -104,6 +111,8 @@ internal sealed unsafe class HostCpu
             a.mov(es, eax);
         }
         a.fxrstor64(At(Context->Fx));
+        for (int i = 0; i < 16 && Avx.IsSupported; i++)
+            a.vinsertf128(s_vectors[i], s_vectors[i], __xmmword_ptr[(ulong)(Context->Upper + 2 * i)], 1);
         a.push(At(&Context->Flags));
         a.popfq();
         for (int i = 0; i < 16; i++)
@@ -126,6 +135,10 @@ internal sealed unsafe class HostCpu
             a.mov(ds, eax);
             a.mov(es, eax);
         }
+        for (int i = 0; i < 16 && Avx.IsSupported; i++)
+            a.vextractf128(__xmmword_ptr[(ulong)(Context->Upper + 2 * i)], s_vectors[i], 1);
+        if (Avx.IsSupported)
+            a.vzeroupper();
         a.fxsave64(At(Context->Fx));
         a.fxrstor64(At(Context->HostFx));
         a.popfq();

@@ -24,7 +24,8 @@ internal static class RandomInstruction
     {
         (Extensions.Lzcnt, CpuidFeature.LZCNT), (Extensions.Bmi1, CpuidFeature.BMI1), (Extensions.Bmi2, CpuidFeature.BMI2),
         (Extensions.Movbe, CpuidFeature.MOVBE), (Extensions.Aes, CpuidFeature.AES), (Extensions.Pclmulqdq, CpuidFeature.PCLMULQDQ),
-        (Extensions.Sha, CpuidFeature.SHA),
+        (Extensions.Sha, CpuidFeature.SHA), (Extensions.Avx, CpuidFeature.AVX), (Extensions.Avx2, CpuidFeature.AVX2),
+        (Extensions.F16c, CpuidFeature.F16C), (Extensions.Fma, CpuidFeature.FMA),
     }.Where(row => (ExtensionTable.Host & row.Extension) != 0).Select(row => row.Feature);
 
     // Not comparable: control flow and system instructions have tests of their own; the approximations of x87 and RCP
@@ -36,7 +37,7 @@ internal static class RandomInstruction
         Mnemonic.Sgdt, Mnemonic.Sidt, Mnemonic.Sldt, Mnemonic.Str, Mnemonic.Smsw, Mnemonic.Monitor, Mnemonic.Mwait,
         Mnemonic.Fnstenv, Mnemonic.Fldenv, Mnemonic.Fnsave, Mnemonic.Frstor, Mnemonic.Fstenv, Mnemonic.Fsave, Mnemonic.Fxsave, Mnemonic.Fxsave64,
         Mnemonic.Fxrstor, Mnemonic.Fxrstor64, Mnemonic.Popfq, Mnemonic.Popf, Mnemonic.Popfd,
-        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs, Mnemonic.Les, Mnemonic.Lds,
+        Mnemonic.Fbld, Mnemonic.Ldmxcsr, Mnemonic.Vldmxcsr, Mnemonic.Lss, Mnemonic.Lfs, Mnemonic.Lgs, Mnemonic.Les, Mnemonic.Lds,
         // What no processor of today decodes.
         Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Frstpm, Mnemonic.Fsetpm, Mnemonic.Fdisi, Mnemonic.Feni,
             Mnemonic.Loadall, Mnemonic.Ibts,
@@ -66,7 +67,8 @@ internal static class RandomInstruction
         for (int i = 0; i < info.OpCount; i++)
         {
             var kind = info.GetOpKind(i);
-            if (kind is OpCodeOperandKind.seg_reg
+            if (kind is OpCodeOperandKind.mem_vsib32x or OpCodeOperandKind.mem_vsib64x or OpCodeOperandKind.mem_vsib32y
+                or OpCodeOperandKind.mem_vsib64y or OpCodeOperandKind.seg_reg
                 or OpCodeOperandKind.cr_reg or OpCodeOperandKind.dr_reg or OpCodeOperandKind.es or OpCodeOperandKind.cs or OpCodeOperandKind.ss
                 or OpCodeOperandKind.ds or OpCodeOperandKind.fs or OpCodeOperandKind.gs or OpCodeOperandKind.mem_offs)
                 return false;
@@ -139,7 +141,7 @@ internal static class RandomInstruction
             case Mnemonic.Xlatb:
                 registers[3] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
                 break;
-            case Mnemonic.Maskmovdqu or Mnemonic.Maskmovq:
+            case Mnemonic.Maskmovdqu or Mnemonic.Maskmovq or Mnemonic.Vmaskmovdqu:
                 registers[7] = HostCpu.Data + 0x10000 + (ulong)random.Next(0x1000);
                 break;
         }
@@ -164,13 +166,17 @@ internal static class RandomInstruction
         };
     }
 
+    private static int Vector(Random random) => random.Next(s_width == 8 ? 16 : 8);
+
     private static void SetMemory(ref Instruction instruction, int operand, Random random, Span<ulong> registers)
     {
         instruction.SetOpKind(operand, OpKind.Memory);
         int size = Math.Max(instruction.MemorySize.GetSize(), 1);
         ulong target = HostCpu.Data + 0x8000 + (ulong)random.Next(0x2000);
         if (size >= 16 || random.Next(2) == 0)
-            target &= ~15UL;
+            target &= ~31UL;
+        if (BlockBuilder.IsVex(in instruction) && !BlockBuilder.IsAlignedVex(instruction.Mnemonic) && random.Next(2) == 0)
+            target += (ulong)random.Next(32);
         // A bit string's operand lies at a distance that Create chooses.
         bool isBitString = instruction.Mnemonic is Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc;
         int form = s_width == 8 && !isBitString ? random.Next(10) : int.MaxValue;
@@ -221,7 +227,7 @@ internal static class RandomInstruction
             case OpCodeOperandKind.r16_or_mem when !memory: SetRegister(ref i, n, General(random, 2)); break;
             case OpCodeOperandKind.r32_or_mem when !memory: SetRegister(ref i, n, General(random, 4)); break;
             case OpCodeOperandKind.r64_or_mem when !memory: SetRegister(ref i, n, General(random, 8)); break;
-            case OpCodeOperandKind.xmm_or_mem when !memory: SetRegister(ref i, n, Register.XMM0 + random.Next(16)); break;
+            case OpCodeOperandKind.xmm_or_mem when !memory: SetRegister(ref i, n, Register.XMM0 + Vector(random)); break;
             case OpCodeOperandKind.mm_or_mem when !memory: SetRegister(ref i, n, Register.MM0 + random.Next(8)); break;
             case OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_rm: SetRegister(ref i, n, Register.MM0 + random.Next(8)); break;
             case OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.mem or OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem
@@ -232,7 +238,13 @@ internal static class RandomInstruction
             case OpCodeOperandKind.r16_reg or OpCodeOperandKind.r16_opcode or OpCodeOperandKind.r16_rm or OpCodeOperandKind.r16_reg_mem: SetRegister(ref i, n, General(random, 2)); break;
             case OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_reg_mem or OpCodeOperandKind.r32_vvvv: SetRegister(ref i, n, General(random, 4)); break;
             case OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_reg_mem or OpCodeOperandKind.r64_vvvv: SetRegister(ref i, n, General(random, 8)); break;
-            case OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm: SetRegister(ref i, n, Register.XMM0 + random.Next(16)); break;
+            case OpCodeOperandKind.ymm_or_mem when !memory: SetRegister(ref i, n, Register.YMM0 + Vector(random)); break;
+            case OpCodeOperandKind.ymm_or_mem: SetMemory(ref i, n, random, registers); break;
+            case OpCodeOperandKind.ymm_reg or OpCodeOperandKind.ymm_rm or OpCodeOperandKind.ymm_vvvv or OpCodeOperandKind.ymm_is4:
+                SetRegister(ref i, n, Register.YMM0 + Vector(random));
+                break;
+            case OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.xmm_is4: SetRegister(ref i, n, Register.XMM0 + Vector(random)); break;
+            case OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm: SetRegister(ref i, n, Register.XMM0 + Vector(random)); break;
             case OpCodeOperandKind.al: SetRegister(ref i, n, Register.AL); break;
             case OpCodeOperandKind.cl: SetRegister(ref i, n, Register.CL); break;
             case OpCodeOperandKind.ax: SetRegister(ref i, n, Register.AX); break;

@@ -114,6 +114,11 @@ internal sealed unsafe class TestMachine : IInterruptController
         S->TssLimit = 0x67;
         S->Cr3 = 0x10000;
         S->Cr4 = Cr4.PAE | Cr4.OSFXSR;
+        if ((S->Announced & Extensions.Xsave) != 0)
+        {
+            S->Cr4 |= Cr4.OSXSAVE;
+            S->Xcr0 = ExtendedState.Known(S);
+        }
         S->Efer = Efer.LME | Efer.LMA | Efer.SCE | Efer.NXE;
         S->Cr0 |= Cr0.PG | Cr0.WP;
         S->Code64 = true;

@@ -16,6 +16,10 @@ public sealed unsafe class ExtensionTests
     private const ulong Handler = 0x110000;
     private const uint UsedLeaf = 0x40000011;
 
+    // PCLMULQDQ, FMA, MOVBE, AES, XSAVE, AVX, F16C; and what XSAVE being switched on says.
+    private const uint LeafOneBits = 1u << 1 | 1u << 12 | 1u << 22 | 1u << 25 | 1u << 26 | 1u << 28 | 1u << 29;
+    private const uint OsXsave = 1u << 27;
+
     private static (uint First, uint Seventh, uint Extended) Told(TestMachine machine)
     {
         machine.Place(TestMachine.CodeAt, a =>
@@ -44,10 +48,10 @@ public sealed unsafe class ExtensionTests
     [Fact]
     public void What_the_host_has_is_announced_and_on_a_plain_processor_nothing_of_it()
     {
-        var machine = new TestMachine();
+        var machine = new TestMachine(true);
         Assert.Equal(ExtensionTable.Host, machine.S->Announced);
         var (first, seventh, extended) = Told(machine);
-        Assert.Equal(ExtensionTable.LeafOne(ExtensionTable.Host), first & (1u << 1 | 1u << 22 | 1u << 25));
+        Assert.Equal(ExtensionTable.LeafOne(ExtensionTable.Host), first & LeafOneBits);
         Assert.Equal(ExtensionTable.LeafSeven(ExtensionTable.Host), seventh);
         Assert.Equal(ExtensionTable.LeafExtendedOne(ExtensionTable.Host) | 1, extended);
         // A kernel that asks relies on nothing yet.
@@ -56,7 +60,7 @@ public sealed unsafe class ExtensionTests
         machine = new TestMachine();
         machine.S->Announced = Extensions.None;
         (first, seventh, extended) = Told(machine);
-        Assert.Equal((0u, 0u, 1u), (first & (1u << 1 | 1u << 22 | 1u << 25), seventh, extended));
+        Assert.Equal((0u, 0u, 1u), (first & (LeafOneBits | OsXsave), seventh, extended));
     }
 
     [Fact]
@@ -66,10 +70,10 @@ public sealed unsafe class ExtensionTests
         machine.ToUser();
         machine.S->TellsUsedOnly = true;
         var (first, seventh, extended) = Told(machine);
-        Assert.Equal((0u, 0u, 1u), (first & (1u << 1 | 1u << 22 | 1u << 25), seventh, extended));
+        Assert.Equal((0u, 0u, 1u), (first & (LeafOneBits | OsXsave), seventh, extended));
         Assert.Equal(Extensions.None, Used(machine));
 
-        machine = new TestMachine();
+        machine = new TestMachine(true);
         machine.ToUser();
         Told(machine);
         Assert.Equal(ExtensionTable.Host, Used(machine));
@@ -149,6 +153,11 @@ public sealed unsafe class ExtensionTests
         { nameof(Extensions.Aes), (uint)Code.Aesenc_xmm_xmmm128 },
         { nameof(Extensions.Pclmulqdq), (uint)Code.Pclmulqdq_xmm_xmmm128_imm8 },
         { nameof(Extensions.Sha), (uint)Code.Sha256rnds2_xmm_xmmm128 },
+        { nameof(Extensions.Xsave), (uint)Code.Xgetbv },
+        { nameof(Extensions.Avx), (uint)Code.VEX_Vaddps_ymm_ymm_ymmm256 },
+        { nameof(Extensions.Avx2), (uint)Code.VEX_Vpaddd_ymm_ymm_ymmm256 },
+        { nameof(Extensions.F16c), (uint)Code.VEX_Vcvtph2ps_ymm_xmmm128 },
+        { nameof(Extensions.Fma), (uint)Code.VEX_Vfmadd213ps_ymm_ymm_ymmm256 },
     };
 
     private static byte[] Encoded(Code code)
@@ -172,7 +181,7 @@ public sealed unsafe class ExtensionTests
     {
         var extension = Enum.Parse<Extensions>(name);
         byte[] bytes = [.. Encoded((Code)code), 0xf4];
-        var machine = new TestMachine();
+        var machine = new TestMachine(true);
         machine.S->Announced |= extension;
         // The operand may lie anywhere.
         machine.Gate(13, Handler);
@@ -185,7 +194,7 @@ public sealed unsafe class ExtensionTests
             Assert.Equal(extension, Used(machine));
         }
 
-        machine = new TestMachine();
+        machine = new TestMachine(true);
         machine.S->Announced &= ~extension;
         machine.Gate(6, Handler);
         machine.Gate(13, Handler + 0x100);

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.Intrinsics.X86;
 using System.Text;
 using Iced.Intel;
 using Testing;
@@ -107,9 +108,23 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
             yield return name;
         foreach (string name in Extended(Extensions.Aes, "Aesenc_xmm_xmmm128", "Aesdeclast_xmm_xmmm128")
             .Concat(Extended(Extensions.Pclmulqdq, "Pclmulqdq_xmm_xmmm128_imm8"))
-            .Concat(Extended(Extensions.Sha, "Sha256rnds2_xmm_xmmm128", "Sha1msg1_xmm_xmmm128")))
+            .Concat(Extended(Extensions.Sha, "Sha256rnds2_xmm_xmmm128", "Sha1msg1_xmm_xmmm128"))
+            .Concat(Vectors()))
             yield return name;
     }
+
+    private static IEnumerable<string> Vectors() =>
+        Extended(Extensions.Avx, "Vmovups_ymm_ymmm256", "Vmovups_ymmm256_ymm", "Vmovups_xmmm128_xmm",
+            "Vmovdqu_xmm_xmmm128", "Vmovdqu_ymmm256_ymm", "Vaddps_ymm_ymm_ymmm256", "Vmulpd_ymm_ymm_ymmm256",
+            "Vxorps_xmm_xmm_xmmm128", "Vpaddq_xmm_xmm_xmmm128", "Vmovd_xmm_rm32", "Vmovq_rm64_xmm",
+            "Vcvtsi2sd_xmm_xmm_rm64", "Vucomisd_xmm_xmmm64", "Vptest_ymm_ymmm256", "Vpinsrb_xmm_xmm_r32m8_imm8",
+            "Vpextrb_r32m8_xmm_imm8", "Vpmovmskb_r32_xmm", "Vbroadcastss_ymm_m32", "Vzeroupper", "Vzeroall",
+            "Vextractf128_xmmm128_ymm_imm8", "Vblendvps_ymm_ymm_ymmm256_ymm")
+        .Concat(Extended(Extensions.Avx2, "Vpaddd_ymm_ymm_ymmm256", "Vpshufb_ymm_ymm_ymmm256",
+            "Vperm2i128_ymm_ymm_ymmm256_imm8", "Vinserti128_ymm_ymm_xmmm128_imm8", "Vpmovmskb_r32_ymm",
+            "Vpslld_ymm_ymm_imm8", "Vpsrad_ymm_ymm_xmmm128", "Vpermq_ymm_ymmm256_imm8"))
+        .Concat(Extended(Extensions.Fma, "Vfmadd213ps_ymm_ymm_ymmm256", "Vfmadd231sd_xmm_xmm_xmmm64"))
+        .Concat(Extended(Extensions.F16c, "Vcvtph2ps_ymm_xmmm128")).Select(name => "VEX_" + name);
 
     /// <summary>Names, where this host has them.</summary>
     private static string[] Extended(Extensions extension, params string[] names) =>
@@ -340,12 +355,17 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
                     case OpCodeOperandKind.xmm_or_mem:
                         // Most operands of 16 bytes must be aligned.
                         if (random.Next(2) == 0
-                            || (info.ToString()!.Contains("m128") && code.Mnemonic() is not (Mnemonic.Movups or Mnemonic.Movdqu)))
+                            || (info.Encoding == EncodingKind.Legacy && info.ToString()!.Contains("m128") && code.Mnemonic() is not (Mnemonic.Movups or Mnemonic.Movdqu)))
                             instruction.SetOpRegister(operand, Register.XMM0 + random.Next(16));
                         else
                             SetMemory();
                         break;
-                    case OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm:
+                    case OpCodeOperandKind.ymm_or_mem when random.Next(2) == 0: SetMemory(); break;
+                    case OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.ymm_reg or OpCodeOperandKind.ymm_rm
+                        or OpCodeOperandKind.ymm_vvvv or OpCodeOperandKind.ymm_is4:
+                        instruction.SetOpRegister(operand, Register.YMM0 + random.Next(16));
+                        break;
+                    case OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm or OpCodeOperandKind.xmm_vvvv:
                         instruction.SetOpRegister(operand, Register.XMM0 + random.Next(16));
                         break;
                     case OpCodeOperandKind.mem: SetMemory(); break;
@@ -449,7 +469,8 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
     {
         var run = new RandomRun(Programs);
         output.WriteLine($"seed {run.Seed}");
-        var interpreter = new TestMachine(false);
+        // With code memory, since vectors in VEX encoding need it.
+        var interpreter = new TestMachine(true, interpretedRuns: int.MaxValue);
         var translator = new TestMachine(true);
         var warming = new TestMachine(true, interpretedRuns: 3); // a loop is translated in the middle
         HostComparison.Host.Prepare([0x90]);
@@ -475,6 +496,8 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
             new Span<byte>(context->Fx, 512).Clear();
             *(ushort*)context->Fx = 0x37f;
             *(uint*)(context->Fx + 24) = 0x1f80;
+            for (int i = 0; i < 32; i++)
+                context->Upper[i] = (ulong)random.NextInt64();
             var data = new ulong[HostCpu.DataSize / 8];
             for (int i = 0; i < data.Length; i++)
                 data[i] = (ulong)random.NextInt64() >> random.Next(64);
@@ -510,8 +533,14 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
         }
         for (int i = 0; i < 32; i++)
         {
-            if (machine.S->Xmm[i] != ((ulong*)(host->Fx + 160))[i])
-                to.AppendLine($"{engine}: xmm{i / 2} word {i % 2} is {machine.S->Xmm[i]:x}, host {((ulong*)(host->Fx + 160))[i]:x}");
+            if (machine.S->Ymm[i / 2 * 4 + i % 2] != ((ulong*)(host->Fx + 160))[i])
+                to.AppendLine($"{engine}: xmm{i / 2} word {i % 2} is {machine.S->Ymm[i / 2 * 4 + i % 2]:x}, host {((ulong*)(host->Fx + 160))[i]:x}");
+        }
+        for (int i = 0; i < 32 && Avx.IsSupported; i++)
+        {
+            ulong here = machine.S->Ymm[i / 2 * 4 + 2 + i % 2];
+            if (here != host->Upper[i])
+                to.AppendLine($"{engine}: ymm{i / 2} word {2 + i % 2} is {here:x}, host {host->Upper[i]:x}");
         }
         uint mask = 0;
         foreach (var (bit, flag) in new[] { (RflagsBits.CF, Flags.CF), (RflagsBits.PF, Flags.PF), (RflagsBits.AF, Flags.AF),

@@ -75,7 +75,7 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
     // Whole instructions with random operands reach deeper than bytes do.
     private static readonly Code[] s_codes = [.. Enum.GetValues<Code>().Where(code => code.ToOpCode().IsInstruction
         && (code.ToOpCode().Encoding == EncodingKind.Legacy
-            || ExtensionTable.Of(code.Mnemonic()) is Extensions.Bmi1 or Extensions.Bmi2))];
+            || ExtensionTable.Of(new Instruction { Code = code }) is Extensions.Bmi1 or Extensions.Bmi2))];
 
     private static readonly byte[] s_prefixes = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x48,
         0x41, 0x4f];

@@ -51,7 +51,7 @@ public sealed unsafe class StartTests
         machine.Write(0x40010, TestMachine.Task);
         machine.RunToHalt();
         Assert.Equal(0x7000UL, machine.S->Gpr[7]);
-        Assert.Equal(0x123456789abcdef0UL, machine.S->Xmm[0]);
+        Assert.Equal(0x123456789abcdef0UL, machine.S->Ymm[0]);
         Assert.Equal(Efer.LMA, machine.S->Efer & Efer.LMA);
         Assert.Equal(0x3000UL, machine.S->TssBase);
     }

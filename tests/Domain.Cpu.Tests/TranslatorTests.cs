@@ -406,8 +406,8 @@ public sealed unsafe class TranslatorTests
         });
         machine.RunToHalt();
         foreach (int register in new[] { 1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14 })
-            Assert.Equal(rounds, (int)machine.S->Xmm[2 * register]);
-        Assert.Equal(rounds / 2, (int)machine.S->Xmm[14]);
+            Assert.Equal(rounds, (int)machine.S->Ymm[4 * register]);
+        Assert.Equal(rounds / 2, (int)machine.S->Ymm[28]);
         Assert.Equal((ulong)rounds, machine.Read(0x601100));
         Assert.Equal((ulong)rounds, machine.Read(at + 16));
     }
@@ -436,7 +436,7 @@ public sealed unsafe class TranslatorTests
             a.hlt();
         });
         machine.RunToHalt();
-        Assert.Equal(2UL, machine.S->Xmm[2]);
+        Assert.Equal(2UL, machine.S->Ymm[4]);
         Assert.Equal(absent, machine.S->Cr2);
     }
 

@@ -11,6 +11,7 @@ namespace Guestos.Migrate.Tests;
 public sealed class FeatureTests
 {
     private const uint UsedLeaf = 0x40000011, Hypervisor = 1u << 31;
+    private const uint Xsave = 1 << 26, Avx = 1 << 28, Avx2 = 1 << 5;
     private const uint Aes = 1 << 25, Movbe = 1 << 22, Bmi1 = 1 << 3, Sha = 1 << 29, Lzcnt = 1 << 5;
 
     private const MachineFeatures Extensions = MachineFeatures.Known & ~((MachineFeatures)(1 << 7) - 1);
@@ -20,8 +21,8 @@ public sealed class FeatureTests
     {
         Processor.Leaves.Clear();
         Processor.Leaves[0] = [7, 0, 0, 0];
-        Processor.Leaves[1] = [0, 0, Hypervisor | Aes | Movbe, 0];
-        Processor.Leaves[7] = [0, Bmi1 | Sha, 0, 0];
+        Processor.Leaves[1] = [0, 0, Hypervisor | Aes | Movbe | Xsave | Avx, 0];
+        Processor.Leaves[7] = [0, Bmi1 | Sha | Avx2, 0, 0];
         Processor.Leaves[0x80000001] = [0, 0, Lzcnt, 0];
         Processor.Leaves[0x40000000] = [UsedLeaf, 0x6c697645, 0x446e614d, 0x6e6d6f];
         Processor.Leaves[UsedLeaf] = [first, seventh, extended, 0];
@@ -84,8 +85,14 @@ public sealed class FeatureTests
         // Another monitor does not tell, nor has the register.
         OnDomain();
         Processor.Leaves.Remove(0x40000000);
-        Assert.Equal(MachineFeatures.Movbe | MachineFeatures.Bmi1 | MachineFeatures.Lzcnt | MachineFeatures.Aes | MachineFeatures.Sha, AskedOnce(source));
+        FloatState.HasUpper = false;
+        var announced = MachineFeatures.Movbe | MachineFeatures.Bmi1 | MachineFeatures.Lzcnt | MachineFeatures.Aes | MachineFeatures.Sha;
+        Assert.Equal(announced, AskedOnce(source));
         Assert.Empty(Processor.Written);
+
+        // What the kernel has not switched on nobody can have used, whatever is announced.
+        FloatState.HasUpper = true;
+        Assert.Equal(announced | MachineFeatures.Xsave | MachineFeatures.Avx | MachineFeatures.Avx2, AskedOnce(source));
         source.Finish();
     }
 }

@@ -298,9 +298,13 @@ namespace Guestos
 
     internal static unsafe class FloatState
     {
+        public static bool HasUpper { get; set; }
+
         public static void Save(TrapFrame* frame)
         {
         }
+
+        public static bool TrySwitchOn() => HasUpper = true;
     }
 
     internal static class Signals

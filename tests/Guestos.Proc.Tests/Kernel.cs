@@ -23,6 +23,9 @@ namespace Board
         public static ulong Counter;
 
         public static ulong ReadTimeStampCounter() => Counter;
+
+        /// <summary>One without AVX.</summary>
+        public static unsafe void CpuId(uint leaf, uint subleaf, uint* result) => Unsafe.InitBlock(result, 0, 16);
     }
 }
 
@@ -48,6 +51,18 @@ namespace Guestos
         public static void SaveFloat(byte* image) => Unsafe.CopyBlock(image, Simulation.Floats, 512);
 
         public static void LoadFloat(byte* image) => Unsafe.CopyBlock(Simulation.Floats, image, 512);
+
+        public static void SaveUpper(byte* to)
+        {
+        }
+
+        public static void LoadUpper(byte* from)
+        {
+        }
+
+        public static void SwitchOnUpper()
+        {
+        }
 
         public static void SwitchContext(ulong* save, ulong load) => Simulation.Switch(save, load);
     }

@@ -28,6 +28,7 @@ public class AnswersTests
     [InlineData("domain", "netlink")]
     [InlineData("qemu", "floats")]
     [InlineData("domain", "floats")]
+    [InlineData("domain", "vectors")]
     [InlineData("qemu", "ipc")]
     [InlineData("domain", "ipc")]
     [InlineData("qemu", "lesser")]

@@ -105,6 +105,16 @@ internal sealed unsafe partial class BlockBuilder
                 EmitMemory<MoveMemoryRegisterMemory>(in i, 0).Dst = Reg(Register.AL);
                 return false;
             }
+            case Mnemonic.Xgetbv:
+                Emit(&ExtendedState.ReadControl);
+                return false;
+            case Mnemonic.Xsetbv:
+                Emit(&ExtendedState.WriteControl);
+                return true;
+            case Mnemonic.Xsave or Mnemonic.Xsave64 or Mnemonic.Xsaveopt or Mnemonic.Xsaveopt64:
+                return AtAddress(in i, &ExtendedState.Save, 0);
+            case Mnemonic.Xrstor or Mnemonic.Xrstor64:
+                return AtAddress(in i, &ExtendedState.Restore, 0);
             case Mnemonic.Rdpmc:
                 return RaiseAlways(ExceptionVector.GP);
         }

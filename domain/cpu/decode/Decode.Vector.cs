@@ -7,6 +7,8 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool TranslateVector(in Instruction i)
     {
+        if (i.Encoding == EncodingKind.VEX)
+            return TranslateVex(in i);
         if (UsesMmx(in i))
             return TranslateMmx(in i);
         if (UsesVectors(in i))
@@ -290,27 +292,35 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Pcmpestrm: return CompareStrings(in i, 3);
             case Mnemonic.Pcmpestri64: return CompareStrings(in i, 6);
             case Mnemonic.Pcmpestrm64: return CompareStrings(in i, 7);
-            case Mnemonic.Maskmovdqu:
-            {
-                MaskedTarget(in i);
-                ref var op = ref Emit(&Sse128.Maskmovdqu);
-                op.Dst = Reg(i.Op1Register);
-                op.Src = Reg(i.Op2Register);
-                return false;
-            }
-            case Mnemonic.Ldmxcsr:
-            {
-                ushort source = Source(in i, 0);
-                ref var op = ref Emit(&Sse128.LoadControl);
-                op.Src = source;
-                return false;
-            }
-            case Mnemonic.Stmxcsr:
-                Emit(&Sse128.StoreControl);
-                EmitMemory<OperandStore>(in i, 2);
-                return false;
+            case Mnemonic.Maskmovdqu: return StoreMaskedBytes(in i);
+            case Mnemonic.Ldmxcsr: return LoadVectorControl(in i);
+            case Mnemonic.Stmxcsr: return StoreVectorControl(in i);
         }
         return NotKnown(in i);
+    }
+
+    private bool LoadVectorControl(in Instruction i)
+    {
+        ushort source = Source(in i, 0);
+        ref var op = ref Emit(&Sse128.LoadControl);
+        op.Src = source;
+        return false;
+    }
+
+    private bool StoreVectorControl(in Instruction i)
+    {
+        Emit(&Sse128.StoreControl);
+        EmitMemory<OperandStore>(in i, 2);
+        return false;
+    }
+
+    private bool StoreMaskedBytes(in Instruction i)
+    {
+        MaskedTarget(in i);
+        ref var op = ref Emit(&Sse128.Maskmovdqu);
+        op.Dst = Reg(i.Op1Register);
+        op.Src = Reg(i.Op2Register);
+        return false;
     }
 
     /// <summary>The implied address of MASKMOVDQU and MASKMOVQ: (R|E)DI, in DS or what a prefix says.</summary>

@@ -63,7 +63,7 @@ internal sealed unsafe partial class BlockBuilder
         zeroOffset = Offset(s, &s->Zero);
         eaTempOffset = Offset(s, &s->EaTemp);
         tempOffset = Offset(s, &s->Temp);
-        xmmOffset = Offset(s, s->Xmm);
+        vectorOffset = Offset(s, s->Ymm);
         xmmTempOffset = Offset(s, s->XmmTemp);
         segmentBaseOffset = Offset(s, s->SegmentBase);
         fpuOffset = Offset(s, s->Fpu);
@@ -117,9 +117,9 @@ internal sealed unsafe partial class BlockBuilder
             if (decoder.LastError == DecoderError.NoMoreBytes)
                 break;
             // Perhaps nobody comes here: who does begins a block.
-            if (isBehindBranch && IsFirstUse(instruction.Mnemonic))
+            if (isBehindBranch && IsFirstUse(in instruction))
                 break;
-            refused[count] = IsRefused(instruction.Mnemonic);
+            refused[count] = IsRefused(in instruction);
             count++;
             if (instruction.Code == Code.INVALID)
             {
@@ -181,22 +181,27 @@ internal sealed unsafe partial class BlockBuilder
     /// <summary>The processor does not have the instruction, since its host does not.</summary>
     public bool IsRefused(int at) => refused[at];
 
-    /// <summary>The processor has the extension.</summary>
-    private bool Has(Extensions extension) => (s->Announced & extension) != 0;
+    /// <summary>The processor has the extension, or all of them.</summary>
+    private bool Has(Extensions extensions) => (s->Announced & extensions) == extensions;
+
+    /// <summary>What is used when the instruction is executed, TZCNT apart.</summary>
+    private Extensions UsedBy(in Instruction i)
+    {
+        var extensions = ExtensionTable.Of(in i);
+        // Vectors that are switched off are no use of them: the kernel may have a program stop there.
+        bool isOff = (mode & Cpu.ModeNoAvx) != 0 && IsVex(in i);
+        return i.Mnemonic == Mnemonic.Tzcnt || isOff ? Extensions.None : extensions;
+    }
 
     /// <summary>To execute it is to use an extension that has not been used before.</summary>
-    private bool IsFirstUse(Mnemonic mnemonic) =>
-        mnemonic != Mnemonic.Tzcnt && (ExtensionTable.Of(mnemonic) & s->Announced & ~s->Used) != Extensions.None;
+    private bool IsFirstUse(in Instruction i) => (UsedBy(in i) & s->Announced & ~s->Used) != Extensions.None;
 
-    private bool IsRefused(Mnemonic mnemonic)
+    private bool IsRefused(in Instruction i)
     {
-        var extension = ExtensionTable.Of(mnemonic);
-        if (extension == Extensions.None)
-            return false;
-        if (!Has(extension))
-            return !ExtensionTable.IsScan(mnemonic);
-        if (mnemonic != Mnemonic.Tzcnt)
-            s->Used |= extension;
+        var extensions = ExtensionTable.Of(in i);
+        if (!Has(extensions))
+            return !ExtensionTable.IsScan(i.Mnemonic);
+        s->Used |= UsedBy(in i);
         return false;
     }
 
@@ -264,7 +269,7 @@ internal sealed unsafe partial class BlockBuilder
 
     // ---- operands
 
-    private readonly ushort zeroOffset, eaTempOffset, tempOffset, xmmOffset, xmmTempOffset,
+    private readonly ushort zeroOffset, eaTempOffset, tempOffset, vectorOffset, xmmTempOffset,
         segmentBaseOffset, fpuOffset, mmxLeftOffset;
 
     private static ushort Offset(CpuState* s, void* field) => (ushort)((byte*)field - (byte*)s);
@@ -274,8 +279,8 @@ internal sealed unsafe partial class BlockBuilder
     {
         if (register is >= Register.AH and <= Register.BH)
             return (ushort)((register - Register.AH) * 8 + 1);
-        if (register.IsXMM())
-            return (ushort)(xmmOffset + register.GetNumber() * 16);
+        if (register.IsXMM() || register.IsYMM())
+            return (ushort)(vectorOffset + register.GetNumber() * 32);
         // Iced counts the byte registers through, AH–BH included.
         if (register is >= Register.SPL and <= Register.R15L)
             return (ushort)((register - Register.SPL + 4) * 8);

@@ -6,7 +6,7 @@ namespace Domain;
 /// <summary>x87 control and status words, and the memory images of the whole state.</summary>
 internal static unsafe partial class X87
 {
-    private static void Reset(CpuState* s)
+    internal static void Reset(CpuState* s)
     {
         s->FpuControl = 0x37f;
         s->FpuStatus = 0;
@@ -172,25 +172,12 @@ internal static unsafe partial class X87
             return;
         }
         // The last 96 bytes belong to software.
-        byte* image = stackalloc byte[416];
-        new Span<byte>(image, 416).Clear();
-        *(ushort*)image = s->FpuControl;
-        *(ushort*)(image + 2) = StatusWord(s);
-        image[4] = (byte)s->FpuValid;
-        *(ushort*)(image + 6) = s->FpuOpcode;
-        *(ulong*)(image + 8) = s->FpuIp;
-        *(ulong*)(image + 16) = s->FpuDp;
-        HostFloat.Collect(s);
-        *(uint*)(image + 24) = s->Mxcsr;
-        *(uint*)(image + 28) = 0xffff;
-        for (int i = 0; i < 8; i++)
-        {
-            var value = Raw(s, Physical(s, i));
-            *(ulong*)(image + 32 + 16 * i) = value.Significand;
-            *(ulong*)(image + 40 + 16 * i) = value.SignExponent;
-        }
-        Buffer.MemoryCopy(s->Xmm, image + 160, 256, 256);
-        if (!Copy(s, op, image, 416, false))
+        byte* image = stackalloc byte[VectorsAt + VectorBytes];
+        new Span<byte>(image, VectorsAt + VectorBytes).Clear();
+        PutX87(s, image);
+        PutControl(s, image);
+        CopyVectors(s, image, false);
+        if (!Copy(s, op, image, VectorsAt + VectorBytes, false))
             return;
         op[1].Handler(s, op + 1);
     }
@@ -202,31 +189,84 @@ internal static unsafe partial class X87
             Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
-        byte* image = stackalloc byte[416];
-        if (!Copy(s, op, image, 416, true))
+        byte* image = stackalloc byte[VectorsAt + VectorBytes];
+        if (!Copy(s, op, image, VectorsAt + VectorBytes, true))
             return;
-        uint mxcsr = *(uint*)(image + 24);
-        if ((mxcsr & 0xffff_0000) != 0)
+        uint mxcsr = *(uint*)(image + ControlAt);
+        if ((mxcsr & ReservedControl) != 0)
         {
             Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
+        TakeX87(s, image);
+        HostFloat.Set(s, mxcsr);
+        CopyVectors(s, image, true);
+        op[1].Handler(s, op + 1);
+    }
+
+    // ---- the parts of an FXSAVE image (SDM vol. 1, table 10-2), which XSAVE has one by one
+
+    /// <summary>Where MXCSR, the x87 registers and XMM0 to XMM15 lie, and how long the last are.</summary>
+    internal const int ControlAt = 24, RegistersAt = 32, VectorsAt = 160, VectorBytes = 256;
+
+    /// <summary>Bits of MXCSR that must be zero.</summary>
+    internal const uint ReservedControl = 0xffff_0000;
+
+    internal static void PutX87(CpuState* s, byte* image)
+    {
+        *(ushort*)image = s->FpuControl;
+        *(ushort*)(image + 2) = StatusWord(s);
+        *(ushort*)(image + 4) = (byte)s->FpuValid;
+        *(ushort*)(image + 6) = s->FpuOpcode;
+        *(ulong*)(image + 8) = s->FpuIp;
+        *(ulong*)(image + 16) = s->FpuDp;
+        for (int i = 0; i < 8; i++)
+        {
+            var value = Raw(s, Physical(s, i));
+            *(ulong*)(image + RegistersAt + 16 * i) = value.Significand;
+            *(ulong*)(image + RegistersAt + 8 + 16 * i) = value.SignExponent;
+        }
+    }
+
+    internal static void TakeX87(CpuState* s, byte* image)
+    {
         s->FpuControl = (ushort)(*(ushort*)image | 0x40);
         s->FpuStatus = (ushort)(*(ushort*)(image + 2) & 0x477f);
         s->FpuTop = *(ushort*)(image + 2) >> 11 & 7;
         s->FpuOpcode = *(ushort*)(image + 6);
         s->FpuIp = *(ulong*)(image + 8);
         s->FpuDp = *(ulong*)(image + 16);
-        HostFloat.Set(s, mxcsr);
         for (int i = 0; i < 8; i++)
-            SetRaw(s, Physical(s, i), new Float80(*(ulong*)(image + 32 + 16 * i), *(ushort*)(image + 40 + 16 * i)));
+        {
+            byte* at = image + RegistersAt + 16 * i;
+            SetRaw(s, Physical(s, i), new Float80(*(ulong*)at, *(ushort*)(at + 8)));
+        }
         s->FpuValid = image[4];
-        Buffer.MemoryCopy(image + 160, s->Xmm, 256, 256);
-        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>MXCSR and which of its bits there are.</summary>
+    internal static void PutControl(CpuState* s, byte* image)
+    {
+        HostFloat.Collect(s);
+        *(uint*)(image + ControlAt) = s->Mxcsr;
+        *(uint*)(image + ControlAt + 4) = ~ReservedControl;
+    }
+
+    internal static void CopyVectors(CpuState* s, byte* image, bool load)
+    {
+        for (int i = 0; i < CpuState.VectorRegisters; i++)
+        {
+            ulong* at = (ulong*)(image + VectorsAt + 16 * i);
+            ulong* register = s->Ymm + 4 * i;
+            if (load)
+                (register[0], register[1]) = (at[0], at[1]);
+            else
+                (at[0], at[1]) = (register[0], register[1]);
+        }
     }
 
     /// <summary>Between the host's memory and the guest's at TempAddress, all or nothing.</summary>
-    private static bool Copy(CpuState* s, Op* op, byte* image, int size, bool load)
+    internal static bool Copy(CpuState* s, Op* op, byte* image, int size, bool load)
     {
         ulong address = s->TempAddress;
         byte* at = load ? Mmu.ReadHit(s, address, size) : Mmu.WriteHit(s, address, size);

@@ -86,7 +86,7 @@ internal static unsafe partial class Sse128
     /// <summary>The words of the message with their constants are in XMM0.</summary>
     public static void Sha256rnds2(CpuState* s, Op* op)
     {
-        D<uint>(s, op) = ShaRounds.TwoRounds(D<uint>(s, op), S<uint>(s, op), (uint)s->Xmm[0], (uint)(s->Xmm[0] >> 32));
+        D<uint>(s, op) = ShaRounds.TwoRounds(D<uint>(s, op), S<uint>(s, op), (uint)s->Ymm[0], (uint)(s->Ymm[0] >> 32));
         op[1].Handler(s, op + 1);
     }
 

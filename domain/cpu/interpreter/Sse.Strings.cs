@@ -63,8 +63,8 @@ internal static unsafe class SseStrings
         }
         else if ((control & 0x40) == 0)
         {
-            s->Xmm[0] = result;
-            s->Xmm[1] = 0;
+            s->Ymm[0] = result;
+            s->Ymm[1] = 0;
         }
         else
         {
@@ -72,9 +72,9 @@ internal static unsafe class SseStrings
             {
                 int value = (result >> i & 1) != 0 ? -1 : 0;
                 if (words)
-                    ((short*)s->Xmm)[i] = (short)value;
+                    ((short*)s->Ymm)[i] = (short)value;
                 else
-                    ((sbyte*)s->Xmm)[i] = (sbyte)value;
+                    ((sbyte*)s->Ymm)[i] = (sbyte)value;
             }
         }
         Flags.Set(s, (result != 0 ? Flags.CF : 0) | (lengthB < elements ? Flags.ZF : 0)

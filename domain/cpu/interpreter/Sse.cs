@@ -318,19 +318,19 @@ internal static unsafe partial class Sse128
     // The mask of the variable blends is XMM0.
     public static void Pblendvb(CpuState* s, Op* op)
     {
-        D<byte>(s, op) = Sse41.BlendVariable(D<byte>(s, op), S<byte>(s, op), *(Vector128<byte>*)s->Xmm);
+        D<byte>(s, op) = Sse41.BlendVariable(D<byte>(s, op), S<byte>(s, op), *(Vector128<byte>*)s->Ymm);
         op[1].Handler(s, op + 1);
     }
 
     public static void Blendvps(CpuState* s, Op* op)
     {
-        D<float>(s, op) = Sse41.BlendVariable(D<float>(s, op), S<float>(s, op), *(Vector128<float>*)s->Xmm);
+        D<float>(s, op) = Sse41.BlendVariable(D<float>(s, op), S<float>(s, op), *(Vector128<float>*)s->Ymm);
         op[1].Handler(s, op + 1);
     }
 
     public static void Blendvpd(CpuState* s, Op* op)
     {
-        D<double>(s, op) = Sse41.BlendVariable(D<double>(s, op), S<double>(s, op), *(Vector128<double>*)s->Xmm);
+        D<double>(s, op) = Sse41.BlendVariable(D<double>(s, op), S<double>(s, op), *(Vector128<double>*)s->Ymm);
         op[1].Handler(s, op + 1);
     }
 

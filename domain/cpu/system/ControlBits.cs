@@ -32,7 +32,10 @@ internal static class Cr4
     public const ulong OSFXSR = 1 << 9;
     public const ulong OSXMMEXCPT = 1 << 10;
 
-    /// <summary>Those whose features <see cref="CpuId"/> announces: setting another is #GP.</summary>
+    /// <summary>Only where XSAVE is announced.</summary>
+    public const ulong OSXSAVE = 1 << 18;
+
+    /// <summary>Those whose features <see cref="CpuId"/> announces always: setting another is #GP.</summary>
     public const ulong Defined = TSD | DE | PSE | PAE | MCE | PGE | PCE | OSFXSR | OSXMMEXCPT;
 }
 
@@ -49,4 +52,18 @@ internal static class Efer
 
     /// <summary>The others are reserved: setting one is #GP.</summary>
     public const ulong Defined = SCE | LME | LMA | NXE;
+}
+
+/// <summary>Bits of XCR0 (SDM vol. 1, 13.3): the state components that are switched on.</summary>
+internal static class Xcr0
+{
+    /// <summary>Always set.</summary>
+    public const ulong X87 = 1 << 0;
+    public const ulong SSE = 1 << 1;
+
+    /// <summary>The upper halves of the YMM registers.</summary>
+    public const ulong AVX = 1 << 2;
+
+    /// <summary>What instructions in VEX encoding on vectors need.</summary>
+    public const ulong Vectors = SSE | AVX;
 }

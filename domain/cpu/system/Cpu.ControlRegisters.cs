@@ -84,7 +84,8 @@ public sealed unsafe partial class Cpu
     private bool WriteCr4(ulong value)
     {
         bool losesPae = LongMode && (value & Cr4.PAE) == 0;
-        if ((value & ~Cr4.Defined) != 0 || losesPae)
+        ulong defined = Cr4.Defined | ((s->Announced & Extensions.Xsave) != 0 ? Cr4.OSXSAVE : 0);
+        if ((value & ~defined) != 0 || losesPae)
             return false;
         s->Cr4 = value;
         FlushTranslations();
@@ -97,6 +98,20 @@ public sealed unsafe partial class Cpu
         if (value > 15)
             return false;
         interrupts.TaskPriority = (uint)value;
+        return true;
+    }
+
+    /// <summary>
+    /// XSETBV (SDM vol. 1, 13.3): x87 is always on, and the upper halves only together with the lower ones.
+    /// </summary>
+    internal bool WriteExtendedControl(uint register, ulong value)
+    {
+        ulong known = ExtendedState.Known(s);
+        bool halves = (value & Xcr0.Vectors) == Xcr0.AVX;
+        if (register != 0 || (value & ~known) != 0 || (value & Xcr0.X87) == 0 || halves)
+            return false;
+        s->Xcr0 = value;
+        VoidCode();
         return true;
     }
 }

@@ -20,6 +20,8 @@ internal static unsafe class CpuId
     // SYSCALL, NX, 1 GiB pages, RDTSCP, long mode.
     private const uint Extended = Shared | 1 << 11 | 1 << 20 | 1 << 26 | 1 << 27 | 1 << 29;
 
+    private const uint StateLeaf = 0xd;
+
     private const uint UsedLeaf = 0x4000_0011;
 
     /// <summary>CPUID: leaf in EAX, subleaf in ECX.</summary>
@@ -34,11 +36,14 @@ internal static unsafe class CpuId
         (uint a, uint b, uint c, uint d) = leaf switch
         {
             // Family 15 of AMD: software expects SYSCALL and no Intel-only leaves there.
-            0 => (7u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
-            1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore | ExtensionTable.LeafOne(extensions), Basic),
+            0 => ((extensions & Extensions.Xsave) != 0 ? StateLeaf : 7u, Word("Auth"u8), Word("cAMD"u8),
+                Word("enti"u8)),
+            1 => (0x0006_0fb1u, 0x0001_0800u, BasicMore | ExtensionTable.LeafOne(extensions) | Switched(s, extensions),
+                Basic),
             // ARAT: the local APIC timer goes on whatever the processor sleeps like.
             6 => (1u << 2, 0u, 0u, 0u),
             7 when (uint)s->Gpr[1] == 0 => (0u, ExtensionTable.LeafSeven(extensions), 0u, 0u),
+            StateLeaf when (extensions & Extensions.Xsave) != 0 => StateComponents(s, extensions),
             0x8000_0000 => (0x8000_0008u, Word("Auth"u8), Word("cAMD"u8), Word("enti"u8)),
             0x8000_0001 => (0x0006_0fb1u, 0u, 1u | ExtensionTable.LeafExtendedOne(extensions), Extended),
             0x8000_0002 => (Word("Emul"u8), Word("ated"u8), Word(" x86"u8), Word("-64 "u8)),
@@ -64,6 +69,26 @@ internal static unsafe class CpuId
         s->Gpr[3] = b;
         s->Gpr[1] = c;
         s->Gpr[2] = d;
+    }
+
+    // OSXSAVE: CR4's.
+    private static uint Switched(CpuState* s, Extensions extensions) =>
+        (extensions & Extensions.Xsave) != 0 && (s->Cr4 & Cr4.OSXSAVE) != 0 ? 1u << 27 : 0;
+
+    /// <summary>
+    /// Leaf 0DH (SDM vol. 1, 13.2): the components, and the bytes of an area for those that are on and for all.
+    /// </summary>
+    private static (uint A, uint B, uint C, uint D) StateComponents(CpuState* s, Extensions extensions)
+    {
+        ulong known = Xcr0.X87 | Xcr0.SSE | ((extensions & Extensions.Avx) != 0 ? Xcr0.AVX : 0);
+        return (uint)s->Gpr[1] switch
+        {
+            0 => ((uint)known, (uint)ExtendedState.Size(s->Xcr0), (uint)ExtendedState.Size(known), 0),
+            // XSAVEOPT.
+            1 => (1u, 0u, 0u, 0u),
+            2 when (known & Xcr0.AVX) != 0 => (ExtendedState.UpperBytes, ExtendedState.UpperAt, 0u, 0u),
+            _ => (0u, 0u, 0u, 0u),
+        };
     }
 
     private static uint Word(ReadOnlySpan<byte> text) => BitConverter.ToUInt32(text);

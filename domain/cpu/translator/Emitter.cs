@@ -156,10 +156,12 @@ internal sealed unsafe class Emitter
         Operand(register, operand);
     }
 
-    /// <summary>An instruction on general registers in the three-byte VEX encoding (SDM vol. 2A, 2.3).</summary>
-    /// <param name="map">2 or 3: that of 0x0f38, that of 0x0f3a</param>
+    /// <summary>An instruction in the three-byte VEX encoding (SDM vol. 2A, 2.3).</summary>
+    /// <param name="map">1 to 3: that of 0x0f, of 0x0f38, of 0x0f3a</param>
     /// <param name="second">the register in the prefix; 0 where there is none</param>
-    public void Vex(int prefix, int map, bool wide, int opcode, int register, int second, in HostOperand operand)
+    /// <param name="isLong">on all of the YMM registers</param>
+    public void Vex(int prefix, int map, bool wide, int opcode, int register, int second, in HostOperand operand,
+        bool isLong = false)
     {
         if (register == GuestRegisters.Pointer || second == GuestRegisters.Pointer)
             Holds = Nothing;
@@ -169,7 +171,7 @@ internal sealed unsafe class Emitter
         Byte(0xc4);
         // The bits for registers from 8 on are inverted, and so is the register in the prefix.
         Byte((register < 8 ? 0x80 : 0) | (extendsIndex ? 0 : 0x40) | (extendsBase ? 0 : 0x20) | map);
-        Byte((wide ? 0x80 : 0) | (~second & 15) << 3 | prefix);
+        Byte((wide ? 0x80 : 0) | (~second & 15) << 3 | (isLong ? 4 : 0) | prefix);
         Byte(opcode);
         Operand(register, operand);
     }
@@ -339,6 +341,35 @@ internal sealed unsafe class Emitter
     {
         ModRm(0, false, 0xc7, 0, to);
         Int32(value);
+    }
+
+    /// <summary>VMOVAPS: 16 or 32 bytes, which are aligned.</summary>
+    public void LoadVector(int register, in HostOperand from, bool isLong) =>
+        Vex(VexPrefix.None, 1, false, 0x28, register, 0, from, isLong);
+
+    public void StoreVector(in HostOperand to, int register, bool isLong) =>
+        Vex(VexPrefix.None, 1, false, 0x29, register, 0, to, isLong);
+
+    /// <summary>VINSERTF128: the upper half of a register.</summary>
+    public void LoadUpper(int register, in HostOperand from)
+    {
+        Vex(VexPrefix.P66, 3, false, 0x18, register, register, from, true);
+        Byte(1);
+    }
+
+    /// <summary>VEXTRACTF128.</summary>
+    public void StoreUpper(in HostOperand to, int register)
+    {
+        Vex(VexPrefix.P66, 3, false, 0x19, register, 0, to, true);
+        Byte(1);
+    }
+
+    /// <summary>VZEROUPPER: the upper halves become zero, and SSE encodings are as fast as ever.</summary>
+    public void ZeroUpper()
+    {
+        Byte(0xc5);
+        Byte(0xf8);
+        Byte(0x77);
     }
 
     /// <summary>Returns where its displacement is.</summary>

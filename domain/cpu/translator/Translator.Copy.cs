@@ -106,7 +106,7 @@ internal sealed unsafe partial class Translator
         if (i.Code == Code.INVALID)
             return false;
         if (i.Encoding != EncodingKind.Legacy)
-            return IsBitManipulation(i.Mnemonic) && HasKnownOperands(in i);
+            return IsBitManipulation(i.Mnemonic) ? HasKnownOperands(in i) : IsKnownVex(in i);
         if (IsKnownVector(in i) || IsKnownSystem(in i))
             return true;
         switch (i.Mnemonic)
@@ -239,14 +239,17 @@ internal sealed unsafe partial class Translator
     /// <summary>Emits the instruction.</summary>
     private void Write(in Instruction i, HostOperand memory, bool hasMemory)
     {
+        if (i.Encoding == EncodingKind.VEX)
+        {
+            if (IsBitManipulation(i.Mnemonic))
+                WriteBitManipulation(in i, memory, hasMemory);
+            else
+                WriteVex(in i, memory, hasMemory);
+            return;
+        }
         if (UsesVectors(in i))
         {
             WriteVector(in i, memory, hasMemory);
-            return;
-        }
-        if (i.Encoding == EncodingKind.VEX)
-        {
-            WriteBitManipulation(in i, memory, hasMemory);
             return;
         }
         byte* start = code + (i.IP - rip);

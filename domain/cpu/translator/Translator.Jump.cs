@@ -17,7 +17,9 @@ internal sealed unsafe partial class Translator
     /// <param name="Executed">instructions of the block up to there</param>
     /// <param name="WithFlags">the live flags are in the host's register alone</param>
     /// <param name="Dirty">the vector registers that the state has not</param>
-    private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags, uint Dirty);
+    /// <param name="UsesUpper">the upper halves of the host's vector registers may hold something</param>
+    private readonly record struct Way(uint Site, ulong Target, int Executed, bool WithFlags, uint Dirty,
+        bool UsesUpper);
 
     /// <summary>A RET's operation, for when nobody knows the way.</summary>
     /// <param name="Site">where its code's address is</param>
@@ -38,6 +40,8 @@ internal sealed unsafe partial class Translator
             emit.PatchJump(way.Site, emit.Here);
             LookAgain(way.Miss);
             StoreVectors(way.Dirty);
+            if (hasUsedUpper)
+                emit.ZeroUpper();
             LeaveTo(way.Slot);
         }
         foreach (var way in lost)
@@ -57,10 +61,12 @@ internal sealed unsafe partial class Translator
             uint site = way.Site;
             emit.PatchJump(site, emit.Here);
             StoreVectors(way.Dirty);
+            if (way.UsesUpper)
+                emit.ZeroUpper();
             // The whole block has been charged.
             if (way.Executed != count)
                 emit.Lea(Budget, HostOperand.At(Budget, count - way.Executed));
-            if (way.Executed != count || way.Dirty != 0)
+            if (way.Executed != count || way.Dirty != 0 || way.UsesUpper)
                 site = emit.Jump(emit.Here + 5);
             if (way.WithFlags)
                 SaveFlags();
@@ -82,7 +88,7 @@ internal sealed unsafe partial class Translator
     private void Go(ulong target, int executed) => AddWay(emit.Jump(emit.Here), target, executed);
 
     private void AddWay(uint site, ulong target, int executed) =>
-        ways.Add(new Way(site, target, executed, hostFlags && !stateFlags, dirty));
+        ways.Add(new Way(site, target, executed, hostFlags && !stateFlags, dirty, usesUpper));
 
     /// <summary>A conditional branch; the block goes on behind it.</summary>
     private void Branch(int at, in Instruction i)
@@ -118,7 +124,7 @@ internal sealed unsafe partial class Translator
         }
         emit.JumpIf(HostCondition.NotEqual, IsUser ? userStray : kernelStray);
         emit.Lea(StackPointer, HostOperand.At(StackPointer, 8));
-        ways.Add(new Way(emit.Jump(emit.Here), next, executed, false, 0));
+        ways.Add(new Way(emit.Jump(emit.Here), next, executed, false, 0, false));
         if (constant == 0)
             return;
         emit.Patch(constant, (int)emit.Here);

@@ -42,12 +42,12 @@ internal sealed unsafe partial class Translator
     /// <summary>Whether the operand's address can be computed here.</summary>
     private static bool IsAddressKnown(in Instruction i, int size)
     {
-        if (size is not (1 or 2 or 4 or 8 or 16))
+        if (size is not (1 or 2 or 4 or 8 or 16 or 32))
             return false;
         bool narrow = i.MemoryBase.GetSize() == 4 || i.MemoryIndex.GetSize() == 4;
         if (i.IsIPRelativeMemoryOperand)
             return !narrow && i.MemorySegment is not (Register.FS or Register.GS)
-                && (!MustBeAligned(in i) || (i.MemoryDisplacement64 & 15) == 0)
+                && (!MustBeAligned(in i) || (i.MemoryDisplacement64 & (ulong)(size - 1)) == 0)
                 && (i.MemoryDisplacement64 & Mmu.OffsetMask) + (ulong)size <= 4096;
         if (i.MemoryIndex != Register.None && !i.MemoryIndex.IsGPR())
             return false;
@@ -98,7 +98,7 @@ internal sealed unsafe partial class Translator
         if (MustBeAligned(in i))
         {
             // The interpreter refuses what is not.
-            emit.TestImmediate8(Scratch, 15);
+            emit.TestImmediate8(Scratch, size - 1);
             cold.Add(new Cold(emit.JumpIf(HostCondition.NotEqual, emit.Here), slot, dirty));
         }
         return Probe(size, write, slot);

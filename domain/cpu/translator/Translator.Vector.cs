@@ -20,9 +20,14 @@ internal sealed unsafe partial class Translator
     private readonly List<Reentry> reentries = [];
 
     /// <summary>
-    /// The vector registers, a bit each, whose values the host's have; and those of them that the state has not.
+    /// The vector registers, a bit each, whose values the host's have; and those of them that the state has not. The
+    /// upper halves of the YMM registers are the bits from <see cref="UpperBit"/> on; they are held with the lower ones
+    /// only.
     /// </summary>
     private uint held, dirty;
+
+    private const int UpperBit = CpuState.VectorRegisters;
+    private const uint LowerBits = (1u << UpperBit) - 1;
 
     private static bool IsVector(in Instruction i, int operand) =>
         i.GetOpKind(operand) == OpKind.Register && i.GetOpRegister(operand).IsXMM();
@@ -41,8 +46,8 @@ internal sealed unsafe partial class Translator
     private static bool MayBeUnaligned(Mnemonic mnemonic) =>
         mnemonic is Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu;
 
-    private static bool MustBeAligned(in Instruction i) =>
-        i.MemorySize.GetSize() == 16 && !MayBeUnaligned(i.Mnemonic);
+    private static bool MustBeAligned(in Instruction i) => i.Encoding == EncodingKind.VEX
+        ? BlockBuilder.IsAlignedVex(i.Mnemonic) : i.MemorySize.GetSize() == 16 && !MayBeUnaligned(i.Mnemonic);
 
     /// <summary>Of those whose destination is a vector register, whether it is overwritten whatever it was.</summary>
     private static bool Overwrites(in Instruction i) => i.Mnemonic is Mnemonic.Movaps or Mnemonic.Movapd
@@ -98,33 +103,55 @@ internal sealed unsafe partial class Translator
     private static bool HasGeneralField(Mnemonic mnemonic) => mnemonic is Mnemonic.Movmskps or Mnemonic.Movmskpd
         or Mnemonic.Pmovmskb or Mnemonic.Cvtss2si or Mnemonic.Cvtsd2si or Mnemonic.Cvttss2si or Mnemonic.Cvttsd2si;
 
-    private static HostOperand Xmm(CpuState* s, int number) => HostOperand.Absolute(&s->Xmm[2 * number]);
+    private HostOperand Vector(int number) => HostOperand.Absolute(&s->Ymm[4 * number]);
+
+    private HostOperand Upper(int number) => HostOperand.Absolute(&s->Ymm[4 * number + 2]);
 
     /// <summary>Leaves the flags and all other registers as they are.</summary>
     private void LoadVectors(uint registers)
     {
-        for (; registers != 0; registers &= registers - 1)
+        uint upper = registers >> UpperBit;
+        for (uint all = registers & LowerBits | upper; all != 0; all &= all - 1)
         {
-            int number = BitOperations.TrailingZeroCount(registers);
-            emit.ModRm(0, false, MovapsLoad, number, Xmm(s, number));
+            int number = BitOperations.TrailingZeroCount(all);
+            bool isLower = (registers >> number & 1) != 0;
+            bool isUpper = (upper >> number & 1) != 0;
+            if (!isLower)
+                emit.LoadUpper(number, Upper(number));
+            else if (isUpper || usesUpper)
+                emit.LoadVector(number, Vector(number), isUpper);
+            else
+                emit.ModRm(0, false, MovapsLoad, number, Vector(number));
         }
     }
 
     /// <summary>Leaves the flags and all registers as they are.</summary>
     private void StoreVectors(uint registers)
     {
-        for (; registers != 0; registers &= registers - 1)
+        uint upper = registers >> UpperBit;
+        for (uint all = registers & LowerBits | upper; all != 0; all &= all - 1)
         {
-            int number = BitOperations.TrailingZeroCount(registers);
-            emit.ModRm(0, false, MovapsStore, number, Xmm(s, number));
+            int number = BitOperations.TrailingZeroCount(all);
+            bool isLower = (registers >> number & 1) != 0;
+            bool isUpper = (upper >> number & 1) != 0;
+            if (!isLower)
+                emit.StoreUpper(Upper(number), number);
+            else if (isUpper || usesUpper)
+                emit.StoreVector(Vector(number), number, isUpper);
+            else
+                emit.ModRm(0, false, MovapsStore, number, Vector(number));
         }
     }
 
-    /// <summary>Brings the state up to date, on the way that every run of the block takes.</summary>
+    /// <summary>Brings the state up to date where every run of the block leaves it.</summary>
     private void KeepVectors()
     {
         StoreVectors(dirty);
         dirty = 0;
+        if (usesUpper)
+            emit.ZeroUpper();
+        held &= LowerBits;
+        usesUpper = false;
     }
 
     private void ForgetVectors() => held = dirty = 0;

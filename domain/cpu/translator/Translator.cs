@@ -50,7 +50,9 @@ internal sealed unsafe partial class Translator
         this.userRead = userRead;
         this.userWrite = userWrite;
         this.userExecute = userExecute;
-        emit = new Emitter(memory.Executable, memory.Writable, memory.Size);
+        int room = VectorThunks.RoomOf(memory.Size), own = memory.Size - room;
+        emit = new Emitter(memory.Executable, memory.Writable, own);
+        VectorThunks = new VectorThunks(s, new Emitter(memory.Executable + own, memory.Writable + own, room));
         thunks = new Thunks(s, emit);
         s->ExchangeMxcsr = thunks.ExchangeMxcsr;
         kernelStray = thunks.Stray(kernelExecute, out uint exhausted);
@@ -77,7 +79,10 @@ internal sealed unsafe partial class Translator
     public int Translated { get; private set; }
 
     /// <summary>No room is left for one more block.</summary>
-    public bool IsFull => emit.Left < MaxBlockBytes;
+    public bool IsFull => emit.Left < MaxBlockBytes || VectorThunks.IsFull;
+
+    /// <summary>Functions of single instructions, for the interpreter.</summary>
+    public VectorThunks VectorThunks { get; }
 
     /// <summary>Where translated code goes on to reach an operation that is not translated.</summary>
     public uint LeaveToTarget => thunks.LeaveToTarget;
@@ -89,6 +94,7 @@ internal sealed unsafe partial class Translator
     public void Clear()
     {
         emit.Seek(first);
+        VectorThunks.Clear();
         ReturnStack.Empty(s);
     }
 
@@ -122,6 +128,7 @@ internal sealed unsafe partial class Translator
         ways.Clear();
         reentries.Clear();
         ForgetVectors();
+        usesUpper = hasUsedUpper = false;
         interpreting = false;
         Translated = 0;
         builder.Clear();
@@ -159,6 +166,7 @@ internal sealed unsafe partial class Translator
             hostFlags = interpreting = savedFlags = false;
             stateFlags = true;
             ForgetVectors();
+            usesUpper = hasUsedUpper;
             Run(retreats[0].At);
             EmitRetreats();
         }
@@ -259,6 +267,9 @@ internal sealed unsafe partial class Translator
                 return true;
             case Mnemonic.Swapgs or Mnemonic.Cli or Mnemonic.Sti:
                 ChangeSystemState(at, in i);
+                return false;
+            case Mnemonic.Vzeroupper:
+                ZeroUpper();
                 return false;
             case Mnemonic.Sysretq:
                 LeaveSystemCall(at);

@@ -150,6 +150,7 @@ public static unsafe class Exec
         ulong entry = made.Interpreter.Entry != 0 ? made.Interpreter.Entry : made.Program.Entry;
         TrapFrame* frame = Thread.Current->UserFrame;
         TrapFrame.ResetForProgram(frame, entry, rsp);
+        FloatState.ClearUpper(frame);
         FloatState.Load(frame);
         frame->Vector = 0;
         if (rsp == 0)

@@ -150,6 +150,11 @@ internal static class Failure
         11 => "AES"u8,
         12 => "PCLMULQDQ"u8,
         13 => "SHA"u8,
+        14 => "XSAVE"u8,
+        15 => "AVX"u8,
+        16 => "AVX2"u8,
+        17 => "F16C"u8,
+        18 => "FMA"u8,
         _ => "a feature that this program does not know"u8,
     };
 }
