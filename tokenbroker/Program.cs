@@ -54,7 +54,17 @@ internal static class Program
         }
     }
 
-    private static void Complain(string sentence) => Console.Error.WriteLine($"tokenbroker: {sentence}");
+    /// <summary>Lost, and nothing else, where standard error is closed or full.</summary>
+    private static void Complain(string sentence)
+    {
+        try
+        {
+            Console.Error.WriteLine($"tokenbroker: {sentence}");
+        }
+        catch (Exception closed) when (closed is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
 
     internal static RootCommand Root()
     {

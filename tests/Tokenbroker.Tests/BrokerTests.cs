@@ -250,6 +250,25 @@ public sealed class BrokerTests
         Assert.Equal("quote", Refused(() => Buy(shop.Customer, late.Id)).Kind);
     }
 
+    /// <summary>They cost nothing, and the disk is everybody's.</summary>
+    [Theory, OnSqlite, OnPostgres]
+    public void A_customer_has_no_more_quotes_than_can_be_of_use(string kind)
+    {
+        using Shop shop = new(kind);
+        QuoteView Ask(long customer) => shop.Do(session => shop.Broker.Quote(session, customer, new NewQuote("small", 7)));
+        QuoteView first = Ask(shop.Customer);
+        for (int i = 1; i < Broker.MaxQuotes; i++)
+            Ask(shop.Customer);
+        Assert.Equal("quote", Refused(() => Ask(shop.Customer)).Kind);
+        Ask(shop.AddCustomer("bob", 1));
+        shop.Do(session => shop.Broker.Buy(session, shop.Customer, new NewMachine(Shop.Loader, Quote: first.Id),
+            NewChain.Create(50)));
+        Ask(shop.Customer);
+        Assert.Equal("quote", Refused(() => Ask(shop.Customer)).Kind);
+        shop.Now = first.Expires;
+        Ask(shop.Customer);
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public void After_a_rotation_tokens_are_signed_with_the_new_key(string kind)
     {

@@ -166,9 +166,28 @@ public sealed class CommandTests : IDisposable
         "«100001» is not a number from 1 to 100000", Fails(2, "node", "add", "n1", "--elements-per-packet", "100001"),
         StringComparison.Ordinal);
 
+    /// <summary>A name, or what only looks like an address, is taken by the server for all addresses of the machine.</summary>
+    [Theory]
+    [InlineData("http://127.0.0.l:8090")]
+    [InlineData("http://256.1.1.1:8090")]
+    [InlineData("http://broker:8090")]
+    [InlineData("http://*:8090")]
+    [InlineData("https://127.0.0.1:8090")]
+    [InlineData("http://127.0.0.1:99999")]
+    [InlineData("http://127.0.0.1:8090/api")]
+    [InlineData("http://[::1")]
+    [InlineData("ftp://127.0.0.1")]
+    [InlineData("127.0.0.1:8090")]
+    [InlineData("")]
+    public void A_broker_listens_at_addresses_in_digits_only(string place) =>
+        Assert.Contains("is not an address of this machine", Fails(2, "serve", "--listen", place), StringComparison.Ordinal);
+
     [SqliteFact]
     public void Mistakes_are_told_in_a_sentence()
     {
+        Assert.Contains("names no database", Run("verify", "--database", "").Errors, StringComparison.Ordinal);
+        Assert.Contains("64 hexadecimal digits", Run("init", "--database", Path.Combine(folder, "broker.db"), "--master-key", "/dev/zero").Errors,
+            StringComparison.Ordinal);
         Assert.Contains("there is no database", Fails(1, "verify"), StringComparison.Ordinal);
         Assert.Contains("«x» is not a number from 1 to", Fails(2, "deposit", "alice", "x"), StringComparison.Ordinal);
         Assert.Contains("--address", Fails(2, "node", "add", "n1"), StringComparison.Ordinal);

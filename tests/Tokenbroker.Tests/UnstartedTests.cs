@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Threading.Tasks;
 using Tokenbroker.Market;
 using Wire;
@@ -27,6 +29,60 @@ public sealed class UnstartedTests
         {
             // Nothing to close.
         }
+    }
+
+    /// <summary>A node that answers when it is let.</summary>
+    private sealed class SlowNode : INodeLink
+    {
+        private readonly TaskCompletionSource<(Refusal, byte[]?)?> answer = new();
+
+        internal int Asked { get; private set; }
+
+        internal void Answer() => answer.SetResult(null);
+
+        public Task<(Refusal Refusal, byte[]? Statement)?> Ask(string node, MagicKind kind, byte[] body,
+            System.Threading.CancellationToken cancel)
+        {
+            Asked++;
+            return answer.Task;
+        }
+
+        public void Dispose()
+        {
+            // Nothing to close.
+        }
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Who_asks_for_a_customer_leaves_room_for_the_others(string kind)
+    {
+        SlowNode node = new();
+        using Shop shop = new(kind, link: node);
+        long other = shop.AddCustomer("bob", Shop.Deposit);
+        long machine = shop.Buy(shop.Customer).Machine.Id, others = shop.Buy(other).Machine.Id;
+        List<Task> waiting = [];
+        for (int i = 0; i < 100; i++)
+            waiting.Add(shop.Broker.Account(shop.Customer, machine, default));
+        int asked = node.Asked;
+        Assert.InRange(asked, 1, 8);
+        Assert.Equal(100 - asked, waiting.Count(task => task.IsFaulted && task.Exception!.InnerException is Problem { Status: 503 }));
+        waiting.Add(shop.Broker.Account(other, others, default));
+        Assert.Equal(asked + 1, node.Asked);
+        node.Answer();
+        foreach (Task task in waiting)
+            await Assert.ThrowsAsync<Problem>(() => task);
+        await Assert.ThrowsAsync<Problem>(() => shop.Broker.Account(shop.Customer, machine, default));
+        Assert.Equal(asked + 2, node.Asked);
+    }
+
+    [Theory, OnSqlite]
+    public async Task Pings_that_are_none_are_refused(string kind)
+    {
+        using Shop shop = new(kind, link: new PayingNode());
+        long machine = shop.Buy(shop.Customer).Machine.Id;
+        Problem told = await Assert.ThrowsAsync<Problem>(() =>
+            shop.Broker.Deliver(shop.Customer, machine, new NewPings([null!]), default));
+        Assert.Equal(400, told.Status);
     }
 
     private static async Task<int> Look(Shop shop)

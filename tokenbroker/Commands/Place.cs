@@ -34,8 +34,13 @@ internal sealed class Place
         command.Options.Add(masterKey);
     }
 
-    internal Database Database(ParseResult result) => Storage.Database.At(result.GetValue(database)
-        ?? Environment.GetEnvironmentVariable(DatabaseVariable) ?? StandardDatabase);
+    internal Database Database(ParseResult result)
+    {
+        string where = result.GetValue(database) ?? Environment.GetEnvironmentVariable(DatabaseVariable)
+            ?? StandardDatabase;
+        return where.Length > 0 ? Storage.Database.At(where)
+            : throw Problem.Invalid($"--database, or {DatabaseVariable}, names no database");
+    }
 
     internal string? MasterKeyFile(ParseResult result) => result.GetValue(masterKey);
 

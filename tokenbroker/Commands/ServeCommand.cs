@@ -11,9 +11,8 @@ internal static class ServeCommand
 {
     internal static Command Create(Place place)
     {
-        Option<string> listen =
-            new("--listen") { Description = "Where the API is. Others reach it through a proxy that brings TLS.",
-            HelpName = "URL", DefaultValueFactory = _ => "http://127.0.0.1:8090" };
+        Option<string> listen = Values.OwnAddress("--listen",
+            "Where the API is. Others reach it through a proxy that brings TLS.", "http://127.0.0.1:8090");
         Option<long> rate = Values.Count("--requests-per-second",
             "How many requests a customer, or an address without a key, may make.", 1, 1_000_000, 200);
         Option<bool> quiet = new("--quiet") { Description = "Log no line for each request." };

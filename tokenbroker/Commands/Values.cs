@@ -37,6 +37,26 @@ internal static class Values
         return null;
     }
 
+    /// <summary>
+    /// Where a server listens: an address of this machine in digits. A name, or an address that is none, would be taken
+    /// for all of them.
+    /// </summary>
+    internal static Option<string> OwnAddress(string name, string description, string standard)
+    {
+        Option<string> option =
+            new(name) { Description = description, HelpName = "URL", DefaultValueFactory = _ => standard };
+        option.Validators.Add(result =>
+        {
+            string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : standard;
+            bool isOne = Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.Scheme == Uri.UriSchemeHttp
+                && (address.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 || address.Host == "localhost")
+                && address.PathAndQuery == "/" && address.UserInfo == "" && address.Fragment == "";
+            if (!isOne)
+                result.AddError($"{name}: «{text}» is not an address of this machine like {standard}");
+        });
+        return option;
+    }
+
     private static long Number(ArgumentResult result, string what, long least, long most)
     {
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
@@ -11,7 +12,11 @@ namespace Tokenbroker.Market;
 /// <summary>What is asked of nodes for customers who cannot send pings themselves, such as those of the web page.</summary>
 internal sealed partial class Broker
 {
+    // Who asks nodes for a customer leaves room for the others, however slowly his nodes answer (NodeLink.MaxAtOnce).
+    private const int MaxAskedForOne = 8;
+
     private readonly INodeLink link;
+    private readonly ConcurrentDictionary<long, int> asking = new();
 
     /// <summary>What is left of a machine's tokens, as its node says and signs.</summary>
     internal async Task<AccountView> Account(long customer, long id, CancellationToken cancel)
@@ -21,7 +26,7 @@ internal sealed partial class Broker
                 NodeKeys(session, session.Number("SELECT node FROM machine WHERE id = $1", id), 3)));
         byte[] body = new byte[AccountRequest.Size];
         AccountRequest.Emit(body, Convert.FromHexString(machine.Name), default);
-        (Refusal refusal, byte[]? statement) = await Ask(machine, MagicKind.Query, body, cancel);
+        (Refusal refusal, byte[]? statement) = await Ask(customer, machine, MagicKind.Query, body, cancel);
         if (refusal == Refusal.NoSuchDomain)
             throw Problem.Conflict("no-account",
                 $"the node {machine.Node} keeps no account of it: it was not started yet, or has ended long ago");
@@ -52,7 +57,7 @@ internal sealed partial class Broker
         int taken = 0;
         foreach ((MagicKind kind, byte[] body) in pings)
         {
-            (Refusal refusal, _) = await Ask(machine, kind, body, cancel);
+            (Refusal refusal, _) = await Ask(customer, machine, kind, body, cancel);
             if (refusal is not (Refusal.None or Refusal.AlreadyPaid))
                 return new PingsView(taken, refusal.Sentence());
             taken++;
@@ -60,8 +65,10 @@ internal sealed partial class Broker
         return new PingsView(taken, null);
     }
 
-    private static (MagicKind Kind, byte[] Body) Checked(Ping ping, byte[] machine)
+    private static (MagicKind Kind, byte[] Body) Checked(Ping? ping, byte[] machine)
     {
+        if (ping is null)
+            throw Problem.Invalid("pings: null is none");
         byte[] body = Hex(ping.Body, ping.Body.Length / 2, "pings");
         bool isWhole = (MagicKind)ping.Kind switch
         {
@@ -75,7 +82,19 @@ internal sealed partial class Broker
             : throw Problem.Invalid("pings: these are no tokens that were sold for this machine");
     }
 
-    private async Task<(Refusal Refusal, byte[]? Statement)> Ask(MachineView machine, MagicKind kind, byte[] body,
-        CancellationToken cancel) => await link.Ask(machine.NodeAddress, kind, body, cancel)
-        ?? throw new Problem(503, "node", $"the node {machine.Node} does not answer: try again");
+    private async Task<(Refusal Refusal, byte[]? Statement)> Ask(long customer, MachineView machine, MagicKind kind,
+        byte[] body, CancellationToken cancel)
+    {
+        try
+        {
+            if (asking.AddOrUpdate(customer, 1, (_, count) => count + 1) > MaxAskedForOne)
+                throw new Problem(503, "busy", $"{MaxAskedForOne} requests of yours are asking nodes: try again in a second");
+            return await link.Ask(machine.NodeAddress, kind, body, cancel)
+                ?? throw new Problem(503, "node", $"the node {machine.Node} does not answer: try again");
+        }
+        finally
+        {
+            asking.AddOrUpdate(customer, 0, (_, count) => count - 1);
+        }
+    }
 }

@@ -209,12 +209,24 @@ internal sealed partial class Broker : IDisposable
 
     private const int QuoteSeconds = 600;
 
+    // A quote costs nothing, and its answer is kept for days.
+    internal const int MaxQuotes = 100;
+
+    // So long it is still told from one that never was.
+    private const int ForgottenAfter = 3600;
+
     internal QuoteView Quote(Session session, long customer, NewQuote wanted)
     {
         PlanView plan = PlanNamed(session, wanted.Plan);
         DemandDeliverable(plan);
         DemandTokens(wanted.Tokens, plan.ChainLength);
-        long expires = Clock() + QuoteSeconds;
+        long now = Clock(), expires = now + QuoteSeconds;
+        if (session.Number("SELECT COUNT(*) FROM quote WHERE customer = $1 AND used = 0 AND expires > $2", customer, now)
+            >= MaxQuotes)
+        {
+            throw Problem.Conflict("quote",
+                $"{MaxQuotes} quotes of yours hold still: buy by one, or wait until one has expired");
+        }
         long id = session.Number("""
             INSERT INTO quote (id, customer, plan, tokens, value, expires) SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3,
                 $4, $5 FROM quote RETURNING id
@@ -227,7 +239,7 @@ internal sealed partial class Broker : IDisposable
     }
 
     /// <summary>Quotes that nobody can use any more.</summary>
-    internal int ForgetQuotes(Session session) => session.Run("DELETE FROM quote WHERE expires < $1", Clock() - 86400);
+    internal int ForgetQuotes(Session session) => session.Run("DELETE FROM quote WHERE expires < $1", Clock() - ForgottenAfter);
 
     // What is common
 

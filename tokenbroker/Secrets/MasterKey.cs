@@ -28,7 +28,8 @@ internal sealed class MasterKey
         string? text;
         try
         {
-            text = file is null ? Environment.GetEnvironmentVariable(Variable) : File.ReadAllText(file);
+            text = file is null ? Environment.GetEnvironmentVariable(Variable)
+                : Encoding.UTF8.GetString(SecretFile.Read(file));
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

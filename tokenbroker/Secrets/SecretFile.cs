@@ -29,13 +29,27 @@ internal static class SecretFile
         }
     }
 
+    /// <summary>Secrets are small, and remarks behind them, too. Bytes.</summary>
+    private const int MaxSize = 4096;
+
+    /// <summary>
+    /// All of a file that may hold a secret, or the beginning of what is too long to hold one: a device may have no
+    /// end.
+    /// </summary>
+    internal static byte[] Read(string file)
+    {
+        using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        byte[] bytes = new byte[MaxSize];
+        return bytes[..stream.ReadAtLeast(bytes, MaxSize, throwOnEndOfStream: false)];
+    }
+
     /// <summary>A node's secret: the bytes before the first newline, 16 to 64 of them (docs/protocols.md).</summary>
     internal static byte[] NodeKey(string file)
     {
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(file);
+            bytes = Read(file);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
