@@ -12,6 +12,9 @@ public static unsafe class PollCalls
 {
     private const ulong Never = ulong.MaxValue;
 
+    /// <summary>STICKY_TIMEOUTS of personality(2): what is left of a time is not told.</summary>
+    private static bool KeepsTimeouts => (Process.Current->Personality & 0x4000000) != 0;
+
     /// <summary>What poll(2) tells of whether it was asked for or not.</summary>
     private const uint Unasked = PollEvents.Error | PollEvents.HangUp | PollEvents.Invalid;
 
@@ -54,7 +57,7 @@ public static unsafe class PollCalls
     /// </summary>
     private static void TellTimeLeft(UserPointer<Time> timeout, ulong deadline)
     {
-        if (timeout.IsNull || deadline is 0 or Never)
+        if (timeout.IsNull || deadline is 0 or Never || KeepsTimeouts)
             return;
         ulong left = deadline - Math.Min(deadline, Clock.Monotonic);
         timeout.TryPut(new Time { Seconds = (long)(left / 1_000_000_000), Part = (long)(left % 1_000_000_000) });
@@ -163,7 +166,7 @@ public static unsafe class PollCalls
         }
 
         long result = Wait(count, read, write, except, deadline);
-        if (!timeout.IsNull)
+        if (!timeout.IsNull && !KeepsTimeouts)
         {
             ulong now = Clock.Monotonic;
             ulong left = deadline > now ? deadline - now : 0;

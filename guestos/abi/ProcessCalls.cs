@@ -60,6 +60,9 @@ public static unsafe class ProcessCalls
             || (arguments.Flags & bothOfHandlers) == bothOfHandlers
             || arguments.ExitSignal != 0 && Processes.TellsOthers(arguments.Flags))
             return Errno.EINVAL;
+        // A stack has both, or neither.
+        if ((arguments.Stack == 0) != (arguments.StackSize == 0))
+            return Errno.EINVAL;
         ulong flags = arguments.Flags | arguments.ExitSignal;
         ulong stack = arguments.Stack == 0 ? 0 : arguments.Stack + arguments.StackSize;
         return Processes.Clone(
@@ -265,13 +268,16 @@ public static unsafe class ProcessCalls
         Process* process = Process.Current;
         if (!Permissions.Has(Capability.SETGID))
             return Errno.EPERM;
-        if (size > SupplementaryGroups.Capacity)
+        const uint most = 65536;    // NGROUPS_MAX
+        if ((uint)size > most)
             return Errno.EINVAL;
         SupplementaryGroups groups = default;
-        for (ulong i = 0; i < size; i++)
+        for (uint i = 0; i < (uint)size; i++)
         {
             if (!from.At(i).TryGet(out uint group))
                 return Errno.EFAULT;
+            if (i >= SupplementaryGroups.Capacity)
+                return Errno.EINVAL;
             groups.Add(group);
         }
         process->Groups = groups;

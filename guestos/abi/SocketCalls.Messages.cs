@@ -57,6 +57,8 @@ public static unsafe partial class SocketCalls
         stream = socket->Kind == SocketKind.Stream;
         if (!message.TryGet(out header))
             return Errno.EFAULT;
+        if (header.NameLength < 0 && !header.Name.IsNull)
+            return Errno.EINVAL;
         if (header.VectorCount > MessageHeader.MaxVectors)
             return Errno.EMSGSIZE;
         for (ulong i = 0; i < header.VectorCount; i++)

@@ -122,6 +122,15 @@ public static unsafe partial class SocketCalls
             case SocketOptions.Priority:
                 socket->Priority = number;
                 return 0;
+            case SocketOptions.ForceSendBuffer or SocketOptions.ForceReceiveBuffer
+                when !Permissions.Has(Capability.NET_ADMIN):
+                return Errno.EPERM;
+            case SocketOptions.ForceSendBuffer:
+                socket->SendBuffer = Math.Max(2 * Math.Clamp(number, 0, int.MaxValue / 2), MinSendBuffer);
+                return 0;
+            case SocketOptions.ForceReceiveBuffer:
+                socket->ReceiveBuffer = Math.Max(2 * Math.Clamp(number, 0, int.MaxValue / 2), MinReceiveBuffer);
+                return 0;
             case SocketOptions.DetachFilter:
                 return Errno.ENOENT;    // there is none
             default:

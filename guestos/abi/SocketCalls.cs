@@ -352,7 +352,7 @@ public static unsafe partial class SocketCalls
         if (result < 0 || address.IsNull)
             return result;
         long told = stream
-            ? lengthAt.Put(0)
+            ? TellNobody(lengthAt)
             : SocketAddress.Answer(socket, address, lengthAt, from.RemoteAddress, from.RemotePort);
         return told < 0 ? told : result;
     }
@@ -417,6 +417,14 @@ public static unsafe partial class SocketCalls
         socket->Bound = socket->PortGiven;
         Readiness.Changed(&socket->Queue, PollEvents.All);
         return 0;
+    }
+
+    /// <summary>A length of 0, for what a stream says of who has sent. EFAULT, EINVAL.</summary>
+    private static long TellNobody(UserPointer<int> lengthAt)
+    {
+        if (!lengthAt.TryGet(out int length))
+            return Errno.EFAULT;
+        return length < 0 ? Errno.EINVAL : lengthAt.Put(0);
     }
 
     public static long Getsockname(ulong descriptor, UserPointer<byte> address, UserPointer<int> lengthAt)

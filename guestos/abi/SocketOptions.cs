@@ -21,6 +21,8 @@ internal static class SocketOptions
     public const uint SendTimeout = 21;
     public const uint DetachFilter = 27;
     public const uint Accepting = 30;
+    public const uint ForceSendBuffer = 32;
+    public const uint ForceReceiveBuffer = 33;
     public const uint Protocol = 38;
     public const uint Domain = 39;
 

@@ -261,6 +261,7 @@ public static unsafe class ProcProcess
             Size(text, "\nVmSize:\t"u8, VirtualPages(space));
             Size(text, "\nVmLck:\t"u8, space->LockedPages);
             Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
+            Size(text, "\nVmSwap:\t"u8, 0);
         }
 
         Entry(text, "\nThreads:\t"u8, (ulong)process->ThreadCount);

@@ -287,7 +287,8 @@ public static unsafe class ProcTree
     private static InodeType TypeOf(ProcNode node) => node switch
     {
         ProcNode.Root or ProcNode.Net or ProcNode.Sys or ProcNode.Evilman or ProcNode.SysKernel or ProcNode.SysMemory
-            or ProcNode.Random or ProcNode.SysFiles or ProcNode.SysInotify or ProcNode.Ipc or ProcNode.SysNet or ProcNode.SysNetCore
+            or ProcNode.Random or ProcNode.SysFiles or ProcNode.SysInotify or ProcNode.Ipc
+            or ProcNode.SysNet or ProcNode.SysNetCore
             or ProcNode.SysNet6 or (>= ProcNode.SysNet6Conf and <= ProcNode.Net6Ethernet)
             or ProcNode.Process or ProcNode.ProcessFiles or ProcNode.ProcessFileInformation or ProcNode.ProcessTasks
             or ProcNode.Task => InodeType.DIR,

@@ -110,7 +110,7 @@ namespace Guestos
         public ProcessState State;
         public AddressSpace* Space;
         public ProcessFiles Files;
-        public uint Umask;
+        public uint Umask, Personality;
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
         public SupplementaryGroups Groups;
         public bool NoNewPrivileges, IsUndumpable;

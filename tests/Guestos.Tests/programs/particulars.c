@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -69,6 +70,14 @@ static void waits(void)
     ASK(syscall(SYS_epoll_pwait, epoll, &event, 1, 0, &none, 4l));
     ASK(syscall(SYS_epoll_pwait, epoll, &event, 1, 0, &none, 8l));
     ASK(syscall(SYS_epoll_pwait2, epoll, &event, 1, &time, &none, 4l));
+    personality(STICKY_TIMEOUTS);
+    time = (struct timespec){ 0, 1000000 };
+    ASK(syscall(SYS_pselect6, 0, 0, 0, 0, &time, 0));
+    ASK(time.tv_nsec);
+    struct timeval small = { 0, 10 };
+    ASK(syscall(SYS_select, 0, 0, 0, 0, &small));
+    ASK(small.tv_usec);
+    personality(0);
     close(epoll);
     close(ends[0]);
     close(ends[1]);
@@ -207,7 +216,25 @@ static void pairs(void)
     ASK(length);
     length = -1;
     ASK(getsockname(tcp, (void *)&address, &length));
+    ASK(setsockopt(tcp, SOL_SOCKET, SO_SNDBUFFORCE, "\0\0\0\0", 4));
+    length = sizeof length;
+    socklen_t size = 0;
+    ASK(getsockopt(tcp, SOL_SOCKET, SO_SNDBUF, &size, &length));
+    ASK(size);
+    ASK(setsockopt(tcp, SOL_SOCKET, SO_RCVBUFFORCE, "\0\0\0\xff", 4));
+    ASK(getsockopt(tcp, SOL_SOCKET, SO_RCVBUF, &size, &length));
+    ASK(size);
     close(tcp);
+
+    /* A length of the sender's address that there cannot be. */
+    int one = socket(AF_INET, SOCK_DGRAM, 0);
+    address = (struct sockaddr_in){ AF_INET, 0, { htonl(INADDR_LOOPBACK) } };
+    bind(one, (void *)&address, sizeof address);
+    struct msghdr wrong = { .msg_name = &address, .msg_namelen = -1, .msg_iov = &piece, .msg_iovlen = 1 };
+    ASK(recvmsg(one, &wrong, MSG_DONTWAIT));
+    wrong.msg_name = 0;
+    ASK(recvmsg(one, &wrong, MSG_DONTWAIT));
+    close(one);
 }
 
 static void files(void)
@@ -271,6 +298,28 @@ static int first_number(const char *path)
         sscanf(text, "%d", &number);
     close(file);
     return number;
+}
+
+static long text_of(const char *folder, const char *name, char *text, size_t room)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    memset(text, 0, room);
+    long length = readlink(path, text, room - 1);
+    if (length >= 0)
+        return length;
+    int file = open(path, O_RDONLY);
+    length = 0;
+    for (long count; (count = read(file, text + length, room - 1 - length)) > 0;)
+        length += count;
+    close(file);
+    return length;
+}
+
+static long field(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at ? atol(at + strlen(name)) : -1;
 }
 
 /* Numbers that programs look up. */
@@ -394,6 +443,17 @@ static void signals(void)
     sigaction(SIGUSR1, 0, &action);
     ASK(action.sa_sigaction == note);
 
+    uint64_t with_stack[8] = { 0, 0, 0, 0, SIGCHLD, (uint64_t)&status & ~15ul, 0 };
+    ASK(syscall(SYS_clone3, with_stack, sizeof with_stack));
+    with_stack[5] = 0;
+    with_stack[6] = 4096;
+    ASK(syscall(SYS_clone3, with_stack, sizeof with_stack));
+    ASK(syscall(SYS_setgroups, 65537l, &status));
+    ASK(syscall(SYS_setgroups, 65536l, 0l));
+    static char lines[65536];
+    text_of("/proc/self", "status", lines, sizeof lines);
+    ASK(field(lines, "\nVmSwap:"));
+
     struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t time[3]; uint32_t clamp[2]; char more[64]; } attributes = { 12 };
     ASK(syscall(SYS_sched_setattr, 0, &attributes, 0));
     ASK(attributes.size >= 48);
@@ -438,28 +498,6 @@ static void *second(void *unused)
     write(talks[1], "x", 1);
     read(ends[0], &byte, 1);
     return 0;
-}
-
-static long text_of(const char *folder, const char *name, char *text, size_t room)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    memset(text, 0, room);
-    long length = readlink(path, text, room - 1);
-    if (length >= 0)
-        return length;
-    int file = open(path, O_RDONLY);
-    length = 0;
-    for (long count; (count = read(file, text + length, room - 1 - length)) > 0;)
-        length += count;
-    close(file);
-    return length;
-}
-
-static long field(const char *text, const char *name)
-{
-    const char *at = strstr(text, name);
-    return at ? atol(at + strlen(name)) : -1;
 }
 
 /* What /proc has of a thread. */
