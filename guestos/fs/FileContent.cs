@@ -16,9 +16,10 @@ public static unsafe class FileContent
     public const ulong MaxSize = EntriesPerTable * EntriesPerTable * PageSize;
 
     /// <summary>
-    /// Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine.
+    /// Frames that files leave to everything else, so that a full disk is ENOSPC and not a dead machine. Ordinary users
+    /// leave some to the superuser's files, too.
     /// </summary>
-    private static ulong Reserve => Frames.Total / 32 + 64;
+    private static ulong Reserve => Frames.Total / 32 + 64 + (FileRights.IsSuperuser ? 0 : Frames.Total / 64);
 
     /// <summary>Frames that files may still take.</summary>
     public static ulong FreeFrames => Frames.Free > Reserve ? Frames.Free - Reserve : 0;

@@ -26,6 +26,9 @@ public static unsafe class Vfs
     /// <summary>Inodes in all file systems: beyond is ENOSPC.</summary>
     public const int InodeCapacity = 65536;
 
+    /// <summary>How many of them only the superuser may take, who needs some to look at /proc alone.</summary>
+    private const int InodeReserve = 256;
+
     /// <summary>
     /// Volume numbers (st_dev): 1 is the root, 2 /dev, 3 /proc, 4 what has no name; mounts take further ones.
     /// </summary>
@@ -107,11 +110,13 @@ public static unsafe class Vfs
         return FileContent.Read(inode, offset, ref transfer);
     }
 
+    private static int MaxInodes => FileRights.IsSuperuser ? InodeCapacity : InodeCapacity - InodeReserve;
+
     /// <summary>A new inode with one reference and no name; null when there is no room.</summary>
     public static Inode* NewInode(InodeType type, uint permissions, byte volume)
     {
         ref Volume of = ref Volumes.Of(volume);
-        if (InodesInUse >= InodeCapacity || !of.HasInode)
+        if (InodesInUse >= MaxInodes || !of.HasInode)
             return null;
         Inode* inode = Objects.Allocate<Inode>();
         if (inode == null)

@@ -27,6 +27,8 @@ public class HardshipTests
     [InlineData("domain", "programs", "programs: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "mappings", "the limit is ENOMEM\nmappings: exited 0\nmemory is back\n", "")]
     [InlineData("domain", "files", "no more files, the superuser goes on\nfiles: exited 0\nmemory is back\n", "")]
+    [InlineData("qemu", "disk", "the disk is full, the superuser goes on\ndisk: exited 0\nmemory is back\n", "")]
+    [InlineData("domain", "disk", "the disk is full, the superuser goes on\ndisk: exited 0\nmemory is back\n", "")]
     [InlineData("domain", "tables", "listeners: ENOBUFS for others, one for the superuser\n"
         + "datagram sockets: ENOBUFS for others, one for the superuser\n"
         + "watched files: ENOSPC for others, one for the superuser\ntables: exited 0\nmemory is back\n", "")]

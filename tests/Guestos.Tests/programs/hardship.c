@@ -374,6 +374,26 @@ static void many_files(void)
         ;
 }
 
+/* An ordinary user fills the disk; the superuser can still write something. */
+static void full_disk(void)
+{
+    static char page[4096];
+    int full = open("/tmp/full", O_CREAT | O_WRONLY, 0600), rest = open("/tmp/rest", O_CREAT | O_WRONLY, 0600), status;
+    pid_t child = fork();
+    if (child == 0) {
+        setuid(1000);
+        while (write(full, page, sizeof page) > 0)
+            ;
+        _exit(errno == ENOSPC);
+    }
+    waitpid(child, &status, 0);
+    int written = 0;
+    while (written < 64 && write(rest, page, sizeof page) == sizeof page)
+        written++;
+    printf("the disk is %s, the superuser %s\n", status == 1 << 8 ? "full" : "endless", written == 64 ? "goes on" : "neither");
+    unlink("/tmp/full"), unlink("/tmp/rest");
+}
+
 static int bound(int type)
 {
     int descriptor = socket(AF_INET, type, 0);
@@ -604,6 +624,8 @@ int main(int argc, char **argv)
         show("tables", in_child(network_tables));
     else if (strcmp(what, "files") == 0)
         show("files", in_child(many_files));
+    else if (strcmp(what, "disk") == 0)
+        show("disk", in_child(full_disk));
     else if (strcmp(what, "orphans") == 0) {
         show("orphans", in_child(orphans));
         usleep(200000);
