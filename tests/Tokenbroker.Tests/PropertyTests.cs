@@ -1,9 +1,13 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
 using CsCheck;
+using Testing;
 using Tokenbroker.Chains;
 using Tokenbroker.Market;
+using Tokenbroker.Storage;
 using Xunit;
 
 namespace Tokenbroker.Tests;
@@ -83,5 +87,107 @@ public sealed class PropertyTests
         }
         Findings found = shop.Verified();
         Assert.Equal((sold.Sum(), refunded), (found.Sold, found.Refunded));
+    }
+
+    /// <summary>
+    /// Deeds of several customers in one transaction each time, some of which are refused, or fail when their rows are
+    /// handed over: what each was told, and nothing else, is what the ledger then says.
+    /// </summary>
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Money_is_conserved_among_deeds_that_are_committed_together(string kind)
+    {
+        RandomRun run = new(cases: 4);
+        while (run.Next())
+            await PlayTogether(kind, run);
+    }
+
+    private static async Task PlayTogether(string kind, RandomRun run)
+    {
+        const int Rounds = 4, MaxDeeds = 16;
+        using Shop shop = new(kind);
+        long[] customers = [shop.Customer, shop.AddCustomer("bob", 9000), shop.AddCustomer("carol", 1)];
+        long[] balances = [Shop.Deposit, 9000, 1];
+        long sold = 0, refunded = 0;
+        List<(int Owner, MachineView Machine)> machines = [];
+        HashSet<string> revealed = [];
+        await using Writer writer = new(shop.Database);
+        for (int round = 0; round < Rounds; round++)
+        {
+            using ManualResetEventSlim isQueued = new();
+            Task<object> first = writer.Do(_ =>
+            {
+                isQueued.Wait();
+                return "";
+            });
+            List<(int Who, Task<object> Done)> deeds = [];
+            for (int i = run.Random.Next(1, MaxDeeds); i > 0; i--)
+            {
+                (int who, bool remembers, Func<Session, object> work) = Draw(shop, run.Random, customers, machines);
+                deeds.Add((who, writer.Do(work, remembers: remembers)));
+            }
+            isQueued.Set();
+            await first;
+            foreach ((int who, Task<object> done) in deeds)
+            {
+                await done.ContinueWith(_ => { }, TaskScheduler.Default);
+                if (!done.IsCompletedSuccessfully)
+                {
+                    Assert.True(done.Exception!.InnerException is Problem or Crash, $"{kind}, {run}: {done.Exception}");
+                    continue;
+                }
+                switch (done.Result)
+                {
+                    case BalanceView:
+                        balances[who]++;
+                        break;
+                    case Purchase bought:
+                        balances[who] -= bought.Amount;
+                        sold += bought.Amount;
+                        machines.Add((who, bought.Machine));
+                        Assert.True(revealed.Add(bought.BootToken), $"{kind}, {run}");
+                        break;
+                    case Resupply more:
+                        balances[who] -= more.Amount;
+                        sold += more.Amount;
+                        Assert.All(more.Pings, ping => Assert.True(revealed.Add(ping.Body), $"{kind}, {run}"));
+                        break;
+                    case RefundView back:
+                        balances[who] += back.Refunded;
+                        refunded += back.Refunded;
+                        break;
+                }
+            }
+            Assert.True(balances.SequenceEqual(customers.Select(shop.Balance)), $"{kind}, {run}");
+        }
+        Findings found = shop.Broker.Verify();
+        Assert.True(found.Faults.Count == 0 && (sold, refunded) == (found.Sold, found.Refunded),
+            $"{kind}, {run}: {string.Join(Environment.NewLine, found.Faults)}");
+    }
+
+    /// <summary>What somebody does, and whether it goes on from what others in the transaction have read.</summary>
+    private static (int Who, bool Remembers, Func<Session, object> Work) Draw(Shop shop, Random random, long[] customers,
+        List<(int Owner, MachineView Machine)> machines)
+    {
+        int who = random.Next(customers.Length), tokens = random.Next(1, 30);
+        NewMachine wanted = new(Shop.Loader, "small", tokens, Node: random.Next(3) == 0 ? "n2" : null);
+        int deed = random.Next(8);
+        if (deed == 0)
+            return (who, false, session => shop.Broker.Deposit(session, "test", customers[who], new NewDeposit(1)));
+        if (deed == 1)
+            return (who, true, session =>
+            {
+                shop.Broker.Buy(session, customers[who], wanted, NewChain.Create(50));
+                throw new Crash();
+            });
+        if (deed < 5 || machines.Count == 0)
+            return (who, true, session => shop.Broker.Buy(session, customers[who], wanted, NewChain.Create(50)));
+        (int owner, MachineView machine) = machines[random.Next(machines.Count)];
+        if (deed == 5)
+        {
+            NewRefund refund = new(Certificates.Refunded(machine.Name, 50, Shop.Key, elements: 1, seconds: 20));
+            return (owner, false, session => shop.Broker.Refund(session, customers[owner], refund));
+        }
+        return (owner, true, session =>
+            shop.Broker.Resupply(session, customers[owner], machine.Id, tokens, NewChain.Create(50)));
     }
 }
