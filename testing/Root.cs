@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using Xunit;
 
 namespace Testing;
@@ -13,6 +14,13 @@ public sealed class RootFactAttribute : FactAttribute
 public sealed class RootTheoryAttribute : TheoryAttribute
 {
     public RootTheoryAttribute() => Skip = RootReason.Refusal;
+}
+
+/// <summary>One that needs IPv6 of the host's kernel as well.</summary>
+public sealed class RootIpv6TheoryAttribute : TheoryAttribute
+{
+    public RootIpv6TheoryAttribute() =>
+        Skip = RootReason.Refusal ?? (Directory.Exists("/proc/sys/net/ipv6") ? null : "the host's kernel has no IPv6");
 }
 
 /// <summary>A test for those who are not root, for whom it does what others do as root.</summary>

@@ -13,7 +13,7 @@ public sealed class Ipv6MoveTests
 {
     private const string Near = "fd00::1", Guest6 = "fd00::3", LinkLocal = "fe80::5efe:a00:3";
 
-    [RootTheory]
+    [RootIpv6Theory]
     [InlineData("domain")]
     [InlineData("qemu")]
     public void A_connection_by_IPv6_survives_there_and_back(string other)
