@@ -171,9 +171,9 @@ trap_iret:                              /* a fault here is the fault of the fram
         iretq
 
         .globl  first_return
-first_return:                           /* a new process: its user frame lies right above */
+first_return:                           /* a new thread: its user frame lies right above */
         mov     %rsp, %rdi
-        call    process_first_return
+        call    thread_first_return
         jmp     return_to_user
 
         .globl  syscall_entry

@@ -18,7 +18,7 @@ public enum WriteFault
 
 /// <summary>
 /// What happens on an interrupt stack, after Traps.S has built a frame there. Traps.S goes on by name:
-/// trap_handle and process_first_return are in proc/TrapHandler.cs, syscall_handle in abi/SystemCallEntry.cs.
+/// trap_handle and thread_first_return are in proc/TrapHandler.cs, syscall_handle in abi/SystemCallEntry.cs.
 /// </summary>
 internal static unsafe class Traps
 {

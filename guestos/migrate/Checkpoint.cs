@@ -73,9 +73,9 @@ public static unsafe class Checkpoint
     }
 
     /// <summary>
-    /// A frame begins or ceases to be one that is not write-protected (<see cref="FrameState.PageTable"/>,
-    /// <see cref="FrameState.Excluded"/>, <see cref="FrameState.Checkpoint"/>): call with the new state set. From here
-    /// on its writers tell, or are told, accordingly.
+    /// Write protection ceases or begins to matter for a frame: it is now <see cref="FrameState.PageTable"/>,
+    /// <see cref="FrameState.Excluded"/> or <see cref="FrameState.Checkpoint"/>, or no longer. Called with the new
+    /// state set.
     /// </summary>
     private static void FrameChanged(ulong physical)
     {
@@ -199,13 +199,13 @@ public static unsafe class Checkpoint
         state->Transmit = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->Dirty = new FrameSet(Place(memory, ref offset, FrameSet.Bytes(frames)), frames);
         state->UseAtFork = Place(memory, ref offset, capacity);
-        state->CopyOf = (ushort*)Place(memory, ref offset, frames * 2UL);
+        state->KeptOf = (ushort*)Place(memory, ref offset, frames * 2UL);
         state->Buffer = (ulong*)Place(memory, ref offset, capacity * 8);
         state->UnprotectedCapacity = (uint)list;
         state->Unprotected = (ulong**)Place(memory, ref offset, list * 8);
         state->Renewed = (ulong**)Place(memory, ref offset, list * 8);
         state->Debts = (WriteDebt*)Place(memory, ref offset, (ulong)(RateLimit.Accounts * sizeof(WriteDebt)));
-        state->Scratch = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
+        state->RunBuffer = Place(memory, ref offset, CheckpointRecord.PageSize + 64);
         state->Clean = Place(memory, ref offset, CheckpointRecord.PageSize);
         state->SentOf = (ushort*)Place(memory, ref offset, frames * 2UL);
         state->Sent = (SentPage*)Place(memory, ref offset, SentPages.MaxPages(frames) * (ulong)sizeof(SentPage));

@@ -41,9 +41,9 @@ internal unsafe struct CheckpointState
     public FrameSet Dirty;
 
     /// <summary>
-    /// The checkpoint has taken a frame for itself. Its content means nothing in the copy, where it is free, so it need
-    /// not follow. But with checksums it follows as zeros: it may have been handed over by reference before it was
-    /// freed, and what has left of it then is what it holds now.
+    /// The checkpoint has taken a frame for itself. Where the guest arrives it is free and its content means nothing,
+    /// so it need not follow. But with checksums it follows as zeros: it may have been handed over by reference before
+    /// it was freed, and what has left of it then is what it holds now.
     /// </summary>
     public void LeaveOut(uint frame)
     {
@@ -55,32 +55,32 @@ internal unsafe struct CheckpointState
     /// Per frame: index + 1 of its page in the snapshot buffer, 0 before the fork and for what is not to be sent any
     /// more then.
     /// </summary>
-    public ushort* CopyOf;
+    public ushort* KeptOf;
 
     /// <summary>
     /// Per page of the buffer: what the frame it is for was used for at the fork (<see cref="FrameState"/>), and
-    /// whether it holds the copy.
+    /// whether what that frame held is kept there.
     /// </summary>
     public byte* UseAtFork;
 
     /// <summary>Physical addresses of the buffer's pages, so many of them.</summary>
     public ulong* Buffer;
-    public uint BufferCapacity;
+    public uint BufferCount;
 
     /// <summary>The buffer's size as the algorithm sees it, see <see cref="SnapshotBuffer"/>.</summary>
     public uint BufferPages;
 
     /// <summary>
-    /// Per frame: index + 1 of its copy among <see cref="Sent"/>, 0 for none. See <see cref="SentPages"/>.
+    /// Per frame: index + 1 of its page among <see cref="Sent"/>, 0 for none. See <see cref="SentPages"/>.
     /// </summary>
     public ushort* SentOf;
     public SentPage* Sent;
     public uint SentCount;
 
-    /// <summary>Index in <see cref="Sent"/> of the copy that this round looks at next for a free one.</summary>
+    /// <summary>Index in <see cref="Sent"/> of the page that this round looks at next for a free one.</summary>
     public uint SentHand;
 
-    /// <summary>What programs have said that the copy does without, see <see cref="DeadMemory"/>.</summary>
+    /// <summary>What programs have said that the arrived guest does without, see <see cref="DeadMemory"/>.</summary>
     public ScratchRange* Scratches;
     public int ScratchCount;
 
@@ -164,7 +164,7 @@ internal unsafe struct CheckpointState
     /// <summary>
     /// Where runs are made: a record header, and behind it a page or lines of it. One page and a bit.
     /// </summary>
-    public byte* Scratch;
+    public byte* RunBuffer;
 
     /// <summary>The cleaned copy of a page table. One page.</summary>
     public byte* Clean;

@@ -73,9 +73,9 @@ internal static unsafe class PageCleaner
         Span<uint> addresses = stackalloc uint[CheckpointHeader.MaxAddresses];
         int count = Network.Stack->CopyAddresses(addresses);
         state->Features = Needed | UsedFeatures.Begin();
-        CheckpointHeader.Emit(new Span<byte>(state->Scratch, CheckpointHeader.Size), hash, state->Features,
+        CheckpointHeader.Emit(new Span<byte>(state->RunBuffer, CheckpointHeader.Size), hash, state->Features,
             state->Frames, CheckpointFork.RecoveryEntry, 0, addresses.Slice(0, count));
-        state->Piece.Set(state->Scratch, CheckpointHeader.Size);
+        state->Piece.Set(state->RunBuffer, CheckpointHeader.Size);
         state->Transmit.AddFrom(CheckpointHeader.FirstFrame);
         WriteProtection.BeginWalk(state);
         state->Enter(CheckpointStage.Protection);
@@ -192,7 +192,7 @@ internal static unsafe class PageCleaner
         }
         state->Cursor = frame;
         MakeHeader(state, first, RecordFlags.Zero, frame - first);
-        state->Piece.Set(state->Scratch, CheckpointRecord.Size);
+        state->Piece.Set(state->RunBuffer, CheckpointRecord.Size);
     }
 
     private static bool IsZeroNow(CheckpointState* state, uint frame, ref uint read)
@@ -231,7 +231,7 @@ internal static unsafe class PageCleaner
     {
         state->Records++;
         // SAFETY: the scratch memory holds a record with its page.
-        var record = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointRecord.PageSize);
+        var record = new Span<byte>(state->RunBuffer, CheckpointRecord.Size + CheckpointRecord.PageSize);
         CheckpointRecord.Emit(record.Slice(0, CheckpointRecord.Size), frame, flags, count);
         return record.Slice(CheckpointRecord.Size);
     }
@@ -240,7 +240,7 @@ internal static unsafe class PageCleaner
     private static void MakeReference(CheckpointState* state, uint frame)
     {
         MakeHeader(state, frame, RecordFlags.Page);
-        state->Piece.Set(state->Scratch, CheckpointRecord.Size, frame);
+        state->Piece.Set(state->RunBuffer, CheckpointRecord.Size, frame);
     }
 
     /// <summary>A record by copying.</summary>
@@ -248,7 +248,7 @@ internal static unsafe class PageCleaner
     {
         Span<byte> to = MakeHeader(state, frame, RecordFlags.Page);
         new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize).CopyTo(to);
-        state->Piece.Set(state->Scratch, CheckpointRecord.Size + CheckpointRecord.PageSize);
+        state->Piece.Set(state->RunBuffer, CheckpointRecord.Size + CheckpointRecord.PageSize);
         Done(state, frame);
     }
 
@@ -256,7 +256,7 @@ internal static unsafe class PageCleaner
     {
         Span<byte> to = MakeHeader(state, frame, RecordFlags.Lines);
         int length = CheckpointLines.Emit(to, new ReadOnlySpan<byte>(page, CheckpointRecord.PageSize), lines);
-        state->Piece.Set(state->Scratch, CheckpointRecord.Size + length);
+        state->Piece.Set(state->RunBuffer, CheckpointRecord.Size + length);
         Done(state, frame);
     }
 
@@ -274,11 +274,11 @@ internal static unsafe class PageCleaner
     }
 
     /// <summary>
-    /// What the checkpoint holds of a frame: its copy in the snapshot buffer where there is one (thesis §5.2.1), else
+    /// What the checkpoint holds of a frame: its page in the snapshot buffer where that is filled (thesis §5.2.1), else
     /// the frame.
     /// </summary>
     public static byte* ContentOf(CheckpointState* state, uint frame) =>
-        SnapshotBuffer.CopyOf(state, frame) is var copy && copy != null ? copy : DirectMap.At((ulong)frame << 12);
+        SnapshotBuffer.KeptPage(state, frame) is var kept && kept != null ? kept : DirectMap.At((ulong)frame << 12);
 
     private static bool IsZero(byte* page)
     {
@@ -370,10 +370,10 @@ internal static unsafe class PageCleaner
 
     private static void Finish(CheckpointState* state)
     {
-        var to = new Span<byte>(state->Scratch, CheckpointRecord.Size + CheckpointTrailer.Size);
+        var to = new Span<byte>(state->RunBuffer, CheckpointRecord.Size + CheckpointTrailer.Size);
         CheckpointRecord.Emit(to.Slice(0, CheckpointRecord.Size), CheckpointRecord.EndFrame, RecordFlags.End);
         CheckpointTrailer.Emit(to.Slice(CheckpointRecord.Size), state->Records, state->Sum);
-        state->Piece.Set(state->Scratch, to.Length);
+        state->Piece.Set(state->RunBuffer, to.Length);
         state->Enter(CheckpointStage.Late);
     }
 }

@@ -5,7 +5,7 @@ namespace Guestos;
 /// <summary>What one process has written to, beyond what it was granted.</summary>
 internal struct WriteDebt
 {
-    public int Process;
+    public int ProcessId;
     public uint Pages;
 }
 
@@ -63,12 +63,12 @@ internal static unsafe class RateLimit
         if (process == null || process->Id == state->Mover)
             return;
         WriteDebt* account = state->Debts + (process->Id & (Accounts - 1));
-        if (account->Process != process->Id)
+        if (account->ProcessId != process->Id)
         {
             // Who owes much keeps the account.
             if (account->Pages > Free(state))
                 return;
-            account->Process = process->Id;
+            account->ProcessId = process->Id;
             account->Pages = 0;
         }
         if (account->Pages == Free(state))
@@ -103,7 +103,7 @@ internal static unsafe class RateLimit
         if (state->IsForked)
             return process->ProcessGroupId != state->MoverGroup;
         WriteDebt* account = state->Debts + (process->Id & (Accounts - 1));
-        return state->Round >= FirstRound && account->Process == process->Id
+        return state->Round >= FirstRound && account->ProcessId == process->Id
             && account->Pages > Granted(state);
     }
 

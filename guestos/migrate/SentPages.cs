@@ -16,24 +16,24 @@ internal unsafe struct SentPage
 }
 
 /// <summary>
-/// Copies, as last sent, of pages that are written to again and again, so that only the 64-byte lines that have
-/// changed follow: above all after the fork, when the guest stands still. A page gets its copy when it is sent in a
+/// Sent pages: what was last sent of pages that are written to again and again, so that only the 64-byte lines that
+/// have changed follow: above all after the fork, when the guest stands still. One is made when its page is sent in a
 /// later round than the first. There are as many as there were pages to send in a round, up to a limit; a guest that
 /// has no memory for them goes without.
 /// </summary>
 internal static unsafe class SentPages
 {
-    /// <summary>Copies that there may be, and of memory one page in so many.</summary>
-    private const uint MaxCopies = 512;
+    /// <summary>There are at most so many sent pages, and at most one for so many frames of memory.</summary>
+    private const uint Max = 512;
     private const uint Share = 32;
 
     /// <summary>Free frames that must be left to the guest, one in so many.</summary>
     private const uint FreeShare = 64;
 
-    public static uint MaxPages(uint frames) => Math.Min(frames / Share, MaxCopies);
+    public static uint MaxPages(uint frames) => Math.Min(frames / Share, Max);
 
     /// <summary>
-    /// Between two rounds, while the guest works: copies for those that were written to in the one that ends.
+    /// Between two rounds, while the guest works: room for those that were written to in the one that ends.
     /// </summary>
     public static void Grow(CheckpointState* state)
     {
@@ -58,18 +58,18 @@ internal static unsafe class SentPages
     }
 
     /// <summary>
-    /// True when a copy of a page should be made though it has been written to again: there is none yet.
+    /// True when what is sent of a page should be kept though it has been written to again: there is none yet.
     /// </summary>
     public static bool WantsBase(CheckpointState* state, uint frame) =>
         state->Round > 0 && state->SentOf[frame] == 0 && state->SentHand < state->SentCount;
 
     /// <summary>
-    /// Room for what is sent as a whole in this round, the caller fills it: a free copy, or that of a page that is
+    /// Room for what is sent as a whole in this round, the caller fills it: a free one, or that of a page that is
     /// neither written to any more nor was sent in this round. Null when there is none.
     /// </summary>
     public static byte* Take(CheckpointState* state, uint frame)
     {
-        // SentHand goes through the copies as the hand of a clock algorithm does, once in each round.
+        // SentHand goes through them as the hand of a clock algorithm does, once in each round.
         while (state->SentHand < state->SentCount)
         {
             SentPage* sent = state->Sent + state->SentHand;
@@ -96,7 +96,7 @@ internal static unsafe class SentPages
             Buffer.MemoryCopy(content + offset, sent->Content + offset, length, length);
     }
 
-    /// <summary>The frame is sent as zeros: what it held before is nobody's.</summary>
+    /// <summary>Drops what was last sent of a frame, if it is there.</summary>
     public static void Forget(CheckpointState* state, uint frame)
     {
         uint number = state->SentOf[frame];

@@ -87,8 +87,8 @@ internal static unsafe class WriteProtection
     /// <summary>
     /// Does a piece of what was begun, of about a millisecond. True when all of it is done. Others may run between two
     /// pieces: nothing of the round has been sent, so what they write meanwhile without being noticed is sent as they
-    /// leave it, and every mapping that they make is born protected (<see cref="Checkpoint.BeforeEntryWrite"/>), new
-    /// address spaces therefore too.
+    /// leave it, and every mapping that they make is protected from the start
+    /// (<see cref="Checkpoint.BeforeEntryWrite"/>), new address spaces therefore too.
     /// </summary>
     public static bool ProtectPiece(CheckpointState* state)
     {
@@ -178,19 +178,19 @@ internal static unsafe class WriteProtection
     }
 
     /// <summary>
-    /// Copies a page table without what the checkpoint and the processor have scribbled into it (marks, accessed and
+    /// Copies a page table without what the checkpoint and the processor have set in it (marks, accessed and
     /// dirty flags), so that a table is the same bytes whenever it is sent, and arrives clean.
     /// </summary>
     public static void CopyClean(ulong* from, ulong* to)
     {
-        const ulong Scribbles = Mark | PageTable.Accessed | PageTable.Dirty;
+        const ulong Added = Mark | PageTable.Accessed | PageTable.Dirty;
         for (int i = 0; i < PageTable.Entries; i++)
         {
             ulong entry = from[i];
             if ((entry & PageTable.Present) != 0)
             {
                 ulong writable = (entry & Mark) != 0 ? PageTable.ReadWrite : 0;
-                entry = (entry & ~Scribbles) | writable;
+                entry = (entry & ~Added) | writable;
             }
             to[i] = entry;
         }

@@ -57,7 +57,7 @@ public unsafe partial struct AddressSpace
     public ulong AuxiliaryStart;
     public ulong AuxiliaryEnd;
 
-    /// <summary>Frames mapped now (resident set).</summary>
+    /// <summary>Frames mapped now, without the zero page (resident set).</summary>
     public ulong ResidentPages;
 
     /// <summary>Pages of all areas (RLIMIT_AS). This sum and the next two follow every change of an area.</summary>

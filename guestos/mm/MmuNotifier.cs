@@ -12,8 +12,8 @@ public static unsafe class MmuNotifier
     public static delegate*<ulong*, ulong, ulong> EntryChanges;
 
     /// <summary>
-    /// A frame, by its physical address, begins or ceases to be one whose writes are not tracked by protection (page
-    /// table, excluded, used by the checkpoint itself). Its new state is set already.
+    /// Write protection ceases or begins to matter for a frame, by its physical address: it is a page table, excluded,
+    /// or the checkpoint's own now, or no longer. Its new state is set already.
     /// </summary>
     public static delegate*<ulong, void> FrameChanged;
 }

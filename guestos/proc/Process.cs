@@ -104,7 +104,7 @@ public unsafe struct Process
     public ulong ChildrenUserTime;
     public ulong ChildrenKernelTime;
 
-    /// <summary>Page faults answered, own and of waited-for children; the same of context switches.</summary>
+    /// <summary>Page faults met, own and of waited-for children; the same of context switches.</summary>
     public ulong Faults;
     public ulong ChildrenFaults;
     public ulong VoluntarySwitches;

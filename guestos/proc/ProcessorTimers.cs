@@ -17,14 +17,14 @@ public struct ProcessorTimer
 public static unsafe class ProcessorTimers
 {
     /// <summary>What ITIMER_VIRTUAL follows, and what ITIMER_PROF.</summary>
-    private static ulong VirtualTime(Process* process) => process->UserTime;
+    private static ulong UserTime(Process* process) => process->UserTime;
 
     private static ulong ProfileTime(Process* process) => process->UserTime + process->KernelTime;
 
     /// <summary>Sets one, or ends it with a time of 0.</summary>
     public static void Set(Process* process, bool isVirtual, ulong after, ulong interval)
     {
-        ulong now = isVirtual ? VirtualTime(process) : ProfileTime(process);
+        ulong now = isVirtual ? UserTime(process) : ProfileTime(process);
         ProcessorTimer* timer = isVirtual ? &process->Virtual : &process->Profile;
         timer->Deadline = after != 0 ? now + after : 0;
         timer->Interval = after != 0 ? interval : 0;
@@ -41,7 +41,7 @@ public static unsafe class ProcessorTimers
     /// <summary>What is left, 0 when it is not set, and the interval.</summary>
     public static void Get(Process* process, bool isVirtual, out ulong left, out ulong interval)
     {
-        ulong now = isVirtual ? VirtualTime(process) : ProfileTime(process);
+        ulong now = isVirtual ? UserTime(process) : ProfileTime(process);
         ProcessorTimer* timer = isVirtual ? &process->Virtual : &process->Profile;
         interval = timer->Interval;
         left = timer->Deadline != 0 ? Math.Max(timer->Deadline, now + 1000) - now : 0;
@@ -51,7 +51,7 @@ public static unsafe class ProcessorTimers
     {
         if (!process->FollowsProcessorTime)
             return;
-        Check(process, &process->Virtual, VirtualTime(process), Signal.VirtualAlarm);
+        Check(process, &process->Virtual, UserTime(process), Signal.VirtualAlarm);
         Check(process, &process->Profile, ProfileTime(process), Signal.Profile);
         bool followed = PosixTimers.CheckProcessorTime(process);
         process->FollowsProcessorTime = followed || (process->Virtual.Deadline | process->Profile.Deadline) != 0;

@@ -66,7 +66,7 @@ public static unsafe partial class Signals
             if (process->State == ProcessState.Stopped)
                 Resume(process, signal);
             if (signal == Signal.Continue && Tracing.Count > 0)
-                TellTracees(process);
+                TellTracers(process);
         }
         else if (signal.IsIn(StopSignals))
             Forget(process, Signal.Continue.Bit);
@@ -77,7 +77,7 @@ public static unsafe partial class Signals
         if (Noted != null)
             Noted(signal);
         Thread* taker = only != null ? only : TakerOf(process, signal);
-        if (taker != null && IsAwake(taker, signal)
+        if (taker != null && Accepts(taker, signal)
             && taker->State == ThreadState.Sleeping && !taker->Uninterruptible)
             Scheduler.EndSleep(taker, WaitResult.Interrupted);
         else if (taker != null && signal == Signal.Kill && taker->State == ThreadState.Traced)
@@ -86,7 +86,7 @@ public static unsafe partial class Signals
     }
 
     /// <summary>SIGCONT: tracers that have seized are told of it.</summary>
-    private static void TellTracees(Process* process)
+    private static void TellTracers(Process* process)
     {
         for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
             Tracing.Continued(thread);
@@ -104,8 +104,8 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
-    /// Some thread that the signal is for blocks it: it is kept although it is ignored. Who waits for one that he does
-    /// not block does not get it then (sigwait(3)).
+    /// Some thread that the signal is for blocks it: then it is kept even where its action is to ignore it. A thread
+    /// that waits for a signal without blocking it gets none that is ignored (sigwait(3)).
     /// </summary>
     private static bool IsHeldBack(Process* process, Thread* only, Signal signal)
     {
@@ -122,15 +122,15 @@ public static unsafe partial class Signals
         return target->Trace.Tracer != null && signal != Signal.Kill;
     }
 
-    /// <summary>The thread listens to the signal, or waits for it.</summary>
-    private static bool IsAwake(Thread* thread, Signal signal) =>
+    /// <summary>The thread does not block the signal, or waits for it.</summary>
+    private static bool Accepts(Thread* thread, Signal signal) =>
         signal.IsIn(~thread->BlockedSignals | thread->AwaitedSignals);
 
     /// <summary>The first thread that takes a signal of the process; null while all block it.</summary>
     private static Thread* TakerOf(Process* process, Signal signal)
     {
         Thread* thread = process->FirstThread;
-        while (thread != null && (thread->State == ThreadState.Ended || !IsAwake(thread, signal)))
+        while (thread != null && (thread->State == ThreadState.Ended || !Accepts(thread, signal)))
             thread = thread->Next;
         return thread;
     }

@@ -57,7 +57,7 @@ public unsafe struct Thread
 
     // ---- what it runs on ----
 
-    /// <summary>Lowest address of the kernel stack; its last word is a canary.</summary>
+    /// <summary>Lowest address of the kernel stack; the word there is a canary.</summary>
     public byte* KernelStack;
 
     /// <summary>Kernel stack pointer while it does not run.</summary>

@@ -85,7 +85,7 @@ public static unsafe class Tracing
     }
 
     /// <summary>
-    /// A program that gives more rights away does so only when nobody looks into it who may not have them anyway.
+    /// execve(2) grants what set-id bits and file capabilities give only if no tracer lacks CAP_SYS_PTRACE.
     /// </summary>
     public static bool MayGainRights(Process* process)
     {

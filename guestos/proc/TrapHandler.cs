@@ -33,8 +33,8 @@ internal static unsafe class TrapHandler
             Scheduler.LeaveKernel(frame);
     }
 
-    /// <summary>Where a new process runs for the first time.</summary>
-    [RuntimeExport("process_first_return")]
+    /// <summary>Where a new thread runs for the first time.</summary>
+    [RuntimeExport("thread_first_return")]
     private static void FirstReturn(TrapFrame* frame) => Scheduler.LeaveKernel(frame);
 
     private static void HandlePageFault(TrapFrame* frame, bool user)

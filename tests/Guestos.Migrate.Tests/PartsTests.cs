@@ -220,9 +220,9 @@ public sealed unsafe class PartsTests
         Assert.True(ForkThreshold.IsReached(state));
 
         state->Round = 100_000;
-        MakeDirty(state, (int)state->BufferCapacity);
+        MakeDirty(state, (int)state->BufferCount);
         Assert.True(ForkThreshold.IsReached(state));
-        MakeDirty(state, (int)state->BufferCapacity + 1);
+        MakeDirty(state, (int)state->BufferCount + 1);
         Assert.False(ForkThreshold.IsReached(state), "more than the snapshot buffer holds is never due");
         source.Finish();
     }
@@ -279,7 +279,7 @@ public sealed unsafe class PartsTests
         MakeDirty(state, 300);
         Assert.True(SnapshotBuffer.Follow(state));
         Assert.Equal(300u, state->BufferPages);
-        Assert.True(state->BufferCapacity >= 300);
+        Assert.True(state->BufferCount >= 300);
         state->Dirty.Clear();
         MakeDirty(state, 100);
         Assert.True(SnapshotBuffer.Follow(state));

@@ -81,6 +81,14 @@ public sealed class LayerTests
         }
     }
 
+    /// <summary>Both ways: a call that the page does not allow, and one that it allows and nobody makes.</summary>
+    [Fact]
+    public void Assembly_calls_upward_only_what_the_page_names()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs/architecture.md"));
+        Assert.Equal(UpwardCalls.Allowed(page).Order(), UpwardCalls.Find(Repository.Root, Map.Read(page)));
+    }
+
     [Theory]
     [InlineData("| `a` | | `b` |")]
     [InlineData("| `a` | | |\n| `a` | | |")]

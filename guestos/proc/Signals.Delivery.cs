@@ -119,7 +119,7 @@ public static unsafe partial class Signals
                 action->Handler = SignalAction.Default;
             if (!PushFrame(thread, frame, signal, information, copy))
             {
-                // That is a fault, which has a handler of its own, but not where its own frame is what has no room.
+                // No room for the frame is SIGSEGV itself; if this was SIGSEGV's own frame, the process ends.
                 if (signal == Signal.SegmentationFault)
                     action->Handler = SignalAction.Default;
                 Fault(thread, Signal.SegmentationFault, SignalCode.Kernel, 0);
