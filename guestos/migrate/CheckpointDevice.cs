@@ -73,10 +73,10 @@ public static unsafe class CheckpointDevice
     /// <summary>The stream onto a TCP connection: page frames go to the device from where they lie.</summary>
     private static long SendTo(File* file, File* socket, ulong count)
     {
-        Socket* connection = ConnectionOf(socket);
-        if (connection == null)
-            return Errno.ENOTCONN;
-        long refusal = BeginTaking(out CheckpointState* state);
+        long refusal = FindCarrier(socket, out Socket* connection);
+        if (refusal < 0)
+            return refusal;
+        refusal = BeginTaking(out CheckpointState* state);
         return refusal < 0 ? refusal : EndTaking(Send(state, connection->Handle, count));
     }
 
@@ -200,6 +200,21 @@ public static unsafe class CheckpointDevice
         ulong frame = (ulong)state->Piece.Page << 12;
         int length = (int)Math.Min((ulong)state->Piece.PageLength, most);
         return Network.Stack->SendPage(socket, frame, state->Piece.PageOffset, length, Clock.Monotonic);
+    }
+
+    /// <summary>
+    /// The connection behind an open file, for one that is to speak after the fork: 0, or −ENOTCONN where there is none
+    /// of TCP, −EAFNOSUPPORT where it is over IPv6, whose frames <see cref="Network"/> does not tell from the guest's
+    /// then. The file may be null.
+    /// </summary>
+    internal static long FindCarrier(File* file, out Socket* connection)
+    {
+        connection = ConnectionOf(file);
+        if (connection == null)
+            return Errno.ENOTCONN;
+        bool isOverIpv6 = Network.Stack->GetEndpoints(connection->Handle, out Endpoints endpoints) == 0
+            && !endpoints.RemoteAddress.IsIpv4;
+        return isOverIpv6 ? Errno.EAFNOSUPPORT : 0;
     }
 
     /// <summary>The TCP connection behind an open file, or null. The file may be null, too.</summary>

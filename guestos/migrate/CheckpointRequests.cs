@@ -62,9 +62,9 @@ internal static unsafe class CheckpointRequests
     {
         if (state->IsForked)
             return Errno.EINVAL;
-        Socket* socket = CheckpointDevice.ConnectionOf(Descriptor.FileOf((uint)descriptor));
-        if (socket == null)
-            return Errno.ENOTCONN;
+        long refusal = CheckpointDevice.FindCarrier(Descriptor.FileOf((uint)descriptor), out Socket* socket);
+        if (refusal < 0)
+            return refusal;
         if (!state->Sockets.Add(socket->Handle))
             return Errno.ENOSPC;
         RingPool.LendLong(socket->Handle);

@@ -200,7 +200,7 @@ public static unsafe class Network
     }
 
     // After the fork this side hears only the migration's connections, and their peers' ARP: everything else belongs to
-    // the copy.
+    // the copy. None of them is over IPv6, which migrate/CheckpointDevice.cs refuses.
     private static bool IsMigrationTraffic(Fragment* first)
     {
         const int ArpType = 0x0806;

@@ -24,6 +24,9 @@ internal sealed unsafe class Connection
     /// <summary>What the next call on it fails with, or 0.</summary>
     public int Error;
 
+    /// <summary>The peer's address is one of IPv6.</summary>
+    public bool IsOverIpv6;
+
     /// <summary>The peer takes nothing.</summary>
     public bool IsStuck;
 

@@ -225,6 +225,23 @@ public sealed unsafe class DeviceTests
             model.Mover = Process.Current->Id;
     }
 
+    /// <summary>After the fork its acknowledgements would be kept for the copy, and the stream would stand still.</summary>
+    [Fact]
+    public void A_connection_over_IPv6_is_refused()
+    {
+        using var source = new Source(8);
+        source.OpenSocket(Stream, 30);
+        source.OpenSocket(OtherStream, 40);
+        Connection.Of(30).IsOverIpv6 = true;
+        Assert.Equal(0, source.Open());
+        Assert.Equal(Errno.EAFNOSUPPORT, source.Ioctl(CheckpointControl.AddSocket, Stream));
+        Assert.Equal(Errno.EAFNOSUPPORT, source.SendFile(Stream, 100));
+        Assert.True(Checkpoint.State->Sockets.All.IsEmpty && Checkpoint.State->Mover == 0);
+        Assert.Equal(0, source.Ioctl(CheckpointControl.AddSocket, OtherStream));
+        Assert.Equal([40], Checkpoint.State->Sockets.All.ToArray());
+        source.Finish();
+    }
+
     /// <summary>COMMIT waits for room, all of it, and meanwhile nobody else takes the stream or commits.</summary>
     [Fact]
     public void A_commit_that_waits_is_the_only_call()

@@ -52,6 +52,16 @@ namespace Netstack
         public int Length;
     }
 
+    internal struct Address
+    {
+        public bool IsIpv4;
+    }
+
+    internal struct Endpoints
+    {
+        public Address RemoteAddress;
+    }
+
     /// <summary>The stack's interface as the device uses it; what is behind it is <see cref="Wire"/>.</summary>
     internal readonly struct Stack
     {
@@ -61,6 +71,12 @@ namespace Netstack
         {
             to[0] = 0x0A000003;
             return 1;
+        }
+
+        public int GetEndpoints(int handle, out Endpoints endpoints)
+        {
+            endpoints.RemoteAddress.IsIpv4 = !Connection.Of(handle).IsOverIpv6;
+            return 0;
         }
 
         public void Cork(int handle, bool on, ulong now)
