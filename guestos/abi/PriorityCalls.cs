@@ -6,9 +6,9 @@ namespace Guestos;
 public static unsafe class PriorityCalls
 {
     // PRIO_ of setpriority(2) (include/uapi/linux/resource.h)
-    private const ulong PrioProcess = 0;
-    private const ulong PrioGroup = 1;
-    private const ulong PrioUser = 2;
+    private const uint PrioProcess = 0;
+    private const uint PrioGroup = 1;
+    private const uint PrioUser = 2;
 
     // SCHED_ of sched(7) (include/uapi/linux/sched.h)
     private const ulong SchedOther = 0;
@@ -21,7 +21,7 @@ public static unsafe class PriorityCalls
     private const int MinRealTime = 1;
     private const int MaxRealTime = 99;
 
-    private static bool IsMeant(Thread* thread, ulong which, int who)
+    private static bool IsMeant(Thread* thread, uint which, int who)
     {
         Process* process = thread->Process;
         Process* self = Process.Current;
@@ -33,8 +33,9 @@ public static unsafe class PriorityCalls
         };
     }
 
-    public static long Setpriority(ulong which, ulong who, ulong value)
+    public static long Setpriority(ulong kind, ulong who, ulong value)
     {
+        uint which = (uint)kind;
         if (which > PrioUser)
             return Errno.EINVAL;
         int nice = System.Math.Max(Nice.Min, System.Math.Min(Nice.Max, (int)value));
@@ -61,8 +62,9 @@ public static unsafe class PriorityCalls
     /// <summary>
     /// 20 − nice of the process that has most, so that no result looks like an error (getpriority(2)).
     /// </summary>
-    public static long Getpriority(ulong which, ulong who)
+    public static long Getpriority(ulong kind, ulong who)
     {
+        uint which = (uint)kind;
         if (which > PrioUser)
             return Errno.EINVAL;
         long result = Errno.ESRCH;
@@ -153,7 +155,7 @@ public static unsafe class PriorityCalls
             _ => false,
         };
         Process* self = Process.Current;
-        if (!isValid || which - 1 > PrioUser)
+        if (!isValid || (uint)which - 1 > PrioUser)
             return Errno.EINVAL;
         if ((int)priority >> IoClassShift == IoRealTime && !Permissions.Has(Capability.SYS_NICE)
             && !Permissions.Has(Capability.SYS_ADMIN))
@@ -161,7 +163,7 @@ public static unsafe class PriorityCalls
         long result = Errno.ESRCH;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
         {
-            if (!IsMeant(thread, which - 1, (int)who))
+            if (!IsMeant(thread, (uint)which - 1, (int)who))
                 continue;
             if (!Permissions.MaySchedule(self, thread->Process))
                 return Errno.EPERM;
@@ -174,12 +176,12 @@ public static unsafe class PriorityCalls
     /// <summary>The highest of all that are meant.</summary>
     public static long IoprioGet(ulong which, ulong who)
     {
-        if (which - 1 > PrioUser)
+        if ((uint)which - 1 > PrioUser)
             return Errno.EINVAL;
         long result = Errno.ESRCH;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
         {
-            if (!IsMeant(thread, which - 1, (int)who))
+            if (!IsMeant(thread, (uint)which - 1, (int)who))
                 continue;
             result = result < 0 ? thread->IoPriority : System.Math.Min(result, thread->IoPriority);
         }

@@ -123,10 +123,26 @@ public static unsafe class TimeCalls
 
     public static long ClockSettime(ulong clock, UserPointer<TimeSpec> from)
     {
-        if (clock != RealtimeClock || !ReadTime(from, out ulong time))
+        if ((uint)clock != RealtimeClock)
+            return Errno.EINVAL;
+        return from.TryGet(out TimeSpec time) ? SetWallClock(time.Seconds, (ulong)time.Nanoseconds) : Errno.EFAULT;
+    }
+
+    /// <summary>
+    /// The wall clock cannot be set to less than monotonic time, nor into the last 30 years that a signed number of
+    /// nanoseconds reaches (Linux's timespec64_valid_settod).
+    /// </summary>
+    private static long SetWallClock(long seconds, ulong nanoseconds)
+    {
+        const long LastYears = 30L * 365 * 24 * 3600;
+        const long End = long.MaxValue / (long)Second - LastYears;
+        if (seconds is < 0 or >= End || nanoseconds >= Second)
             return Errno.EINVAL;
         if (!Permissions.Has(Capability.SYS_TIME))
             return Errno.EPERM;
+        ulong time = (ulong)seconds * Second + nanoseconds;
+        if (time < Clock.Monotonic)
+            return Errno.EINVAL;
         Clock.SetRealtime(time);
         return 0;
     }
@@ -142,12 +158,10 @@ public static unsafe class TimeCalls
             return 0;
         if (!from.TryGet(out TimeSpec time))
             return Errno.EFAULT;
-        if (time.Seconds < 0 || (ulong)time.Nanoseconds >= 1_000_000)
+        // Microseconds here (struct timeval).
+        if ((ulong)time.Nanoseconds >= 1_000_000)
             return Errno.EINVAL;
-        if (!Permissions.Has(Capability.SYS_TIME))
-            return Errno.EPERM;
-        Clock.SetRealtime((ulong)time.Seconds * Second + (ulong)time.Nanoseconds * 1000);
-        return 0;
+        return SetWallClock(time.Seconds, (ulong)time.Nanoseconds * 1000);
     }
 
     public static long Time(UserPointer<ulong> to)

@@ -616,6 +616,14 @@ static void registers(void)
     struct stat status;
     struct sockaddr_in name;
     void *kernel = (void *)0xffffc00000400000;
+    /* A clock that stays as it is, whoever asks: the moment is none. */
+    struct timespec never = { INT64_MAX, 0 };
+    answer("clock_settime, more bits", syscall(SYS_clock_settime, above | CLOCK_REALTIME, &never));
+    answer("clock_settime, kernel address", syscall(SYS_clock_settime, CLOCK_REALTIME, kernel));
+    answer("settimeofday, no moment", syscall(SYS_settimeofday, &never, NULL));
+    answer("settimeofday, kernel address", syscall(SYS_settimeofday, kernel, NULL));
+    answer("setpriority, more bits", syscall(SYS_setpriority, above | PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0)));
+    answer("getpriority, more bits", syscall(SYS_getpriority, above | PRIO_PROCESS, 0) > 0);
     answer("pipe2, more bits", syscall(SYS_pipe2, ends, above | O_NONBLOCK));
     answer("pipe2, unknown flag", syscall(SYS_pipe2, ends, 0x10));
     answer("read, more bits", syscall(SYS_read, above | ends[0], &byte, 1));
