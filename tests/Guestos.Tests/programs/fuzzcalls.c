@@ -122,6 +122,18 @@ static uint64_t path(void)
     return (uint64_t)at;
 }
 
+/* Of extended attributes: all namespaces, and names that are none. */
+static const char *const attributes[] = { "user.a", "user.b", "user.", "trusted.a", "security.capability", "system.posix_acl_access", "a", "" };
+
+static uint64_t attribute(void)
+{
+    if (below(8) == 0)
+        return pointer();
+    char *at = arena + 7 * PAGE + below(8) * 256;
+    strcpy(at, ONE_OF(attributes));
+    return (uint64_t)at;
+}
+
 static uint64_t number(void) { return below(4) == 0 ? random_word() >> below(64) : ONE_OF(numbers); }
 
 static uint64_t descriptor(void) { return below(8) == 0 ? number() : below(12) == 0 ? (uint64_t)AT_FDCWD : below(16); }
@@ -145,7 +157,31 @@ static uint64_t small_time(void)
     return (uint64_t)at;
 }
 
-/* p memory, u filled memory, s path, f descriptor, n number, t time, k process, i signal, g flags. */
+/* What clone3 takes (struct clone_args): most of it such that a child comes about, which shares no memory without a stack of its own. */
+static uint64_t clone_arguments(void)
+{
+    if (below(4) == 0)
+        return structure();
+    uint64_t *at = (uint64_t *)(arena + below(4) * PAGE + below(PAGE / 16) * 8);
+    memset(at, 0, 11 * sizeof *at);
+    at[0] = below(2) ? 0 : random_word() & random_word() & random_word() & 0x13fffb000;
+    at[1] = pointer();
+    at[2] = pointer();
+    at[3] = pointer();
+    at[4] = below(2) ? SIGCHLD : below(70);
+    if (below(4) == 0) {
+        at[0] |= below(2) ? CLONE_VM : CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+        at[4] = 0;
+        at[5] = (uint64_t)arena + 9 * PAGE;
+        at[6] = PAGE;
+    }
+    if (below(4) == 0)
+        at[below(11)] = number();
+    return (uint64_t)at;
+}
+
+/* p memory, u filled memory, s path, x attribute, f descriptor, n number, t time, k process, i signal, g flags, c what clone3 takes. Each call
+   has a row, but for those that SystemCallTests of tests/Audit.Tests name. */
 static const struct { short number; const char *arguments; } table[] = {
     { SYS_read, "fpn" }, { SYS_write, "fpn" }, { SYS_open, "sgn" }, { SYS_close, "f" }, { SYS_stat, "sp" }, { SYS_fstat, "fp" },
     { SYS_lstat, "sp" }, { SYS_poll, "unn" }, { SYS_lseek, "fnn" }, { SYS_mmap, "pnggfn" }, { SYS_mmap, "pnggfn" }, { SYS_mprotect, "png" },
@@ -167,7 +203,7 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_rt_sigpending, "pn" }, { SYS_rt_sigtimedwait, "uptn" }, { SYS_rt_sigqueueinfo, "kiu" }, { SYS_rt_sigsuspend, "un" },
     { SYS_sigaltstack, "up" }, { SYS_utime, "su" }, { SYS_mknod, "snn" }, { SYS_statfs, "sp" }, { SYS_fstatfs, "fp" },
     { SYS_sched_setparam, "kp" }, { SYS_sched_getparam, "kp" }, { SYS_sched_setscheduler, "knp" }, { SYS_mlock, "pn" }, { SYS_munlock, "pn" },
-    { SYS_mlock2, "png" }, { SYS_mlockall, "g" }, { SYS_munlockall, "" }, { SYS_setxattr, "sspng" }, { SYS_fremovexattr, "fs" },
+    { SYS_mlock2, "png" }, { SYS_mlockall, "g" }, { SYS_munlockall, "" }, { SYS_setxattr, "sxpng" }, { SYS_fremovexattr, "fx" },
     { SYS_prctl, "nunnn" }, { SYS_arch_prctl, "np" }, { SYS_sync, "" }, { SYS_chroot, "s" }, { SYS_mount, "ppppp" }, { SYS_umount2, "pn" },
     { SYS_tkill, "ki" }, { SYS_tgkill, "kki" }, { SYS_time, "p" }, { SYS_futex, "ugntun" }, { SYS_futex, "ugnnun" }, { SYS_sched_setaffinity, "knp" },
     { SYS_sched_getaffinity, "knp" }, { SYS_epoll_create, "n" }, { SYS_epoll_create1, "g" }, { SYS_epoll_wait, "fpnn" }, { SYS_epoll_ctl, "fnfu" },
@@ -187,7 +223,14 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_shmctl, "nnu" }, { SYS_capget, "up" }, { SYS_capset, "uu" }, { SYS_personality, "n" }, { SYS_readahead, "fnn" }, { SYS_ioprio_set, "nkn" }, { SYS_ioprio_get, "nk" },
     { SYS_tee, "ffng" }, { SYS_tee, "ffng" }, { SYS_vmsplice, "fung" }, { SYS_sync_file_range, "fnng" }, { SYS_rt_tgsigqueueinfo, "kkiu" }, { SYS_process_vm_readv, "kununn" },
     { SYS_process_vm_writev, "kununn" }, { SYS_kcmp, "kknff" }, { SYS_sched_getattr, "kpng" }, { SYS_sched_setattr, "kug" }, { SYS_sched_rr_get_interval, "kp" }, { SYS_execveat, "fsuug" },
-    { SYS_preadv2, "funnng" }, { SYS_pwritev2, "funnng" }, { 438, "ffg" }, { 452, "fsng" }, { SYS_setfsuid, "n" }, { SYS_unshare, "g" }, { SYS_sysfs, "nsp" }, { SYS_setfsgid, "n" }, { SYS_getxattr, "sspn" },
+    { SYS_preadv2, "funnng" }, { SYS_pwritev2, "funnng" }, { 438, "ffg" }, { 452, "fsng" }, { SYS_setfsuid, "n" }, { SYS_unshare, "g" }, { SYS_sysfs, "nsp" }, { SYS_setfsgid, "n" }, { SYS_getxattr, "sxpn" },
+    { SYS_lsetxattr, "sxpng" }, { SYS_fsetxattr, "fxpng" }, { SYS_lgetxattr, "sxpn" }, { SYS_fgetxattr, "fxpn" }, { SYS_listxattr, "spn" },
+    { SYS_llistxattr, "spn" }, { SYS_flistxattr, "fpn" }, { SYS_removexattr, "sx" }, { SYS_lremovexattr, "sx" }, { SYS_pause, "" }, { SYS_semop, "nun" },
+    { SYS_fdatasync, "f" }, { SYS_fchown, "fnn" }, { SYS_lchown, "snn" }, { SYS_setregid, "nn" }, { SYS_setresgid, "nnn" }, { SYS_getresgid, "ppp" },
+    { SYS_ustat, "np" }, { SYS_setpriority, "nkn" }, { SYS_sched_getscheduler, "k" }, { SYS_sched_get_priority_max, "n" },
+    { SYS_sched_get_priority_min, "n" }, { SYS_setrlimit, "nu" }, { SYS_settimeofday, "tu" }, { SYS_clock_settime, "nt" }, { SYS_sethostname, "pn" },
+    { SYS_setdomainname, "pn" }, { SYS_inotify_init, "" }, { SYS_futimesat, "fsu" }, { SYS_get_robust_list, "kpp" }, { SYS_signalfd, "fun" },
+    { 424, "fiug" }, { 435, "cn" }, { 435, "cn" }, { 441, "fpntun" },
 };
 
 static uint64_t argument(char kind)
@@ -198,6 +241,8 @@ static uint64_t argument(char kind)
     case 'p': return pointer();
     case 'u': return structure();
     case 's': return path();
+    case 'x': return attribute();
+    case 'c': return clone_arguments();
     case 'f': return descriptor();
     case 't': return below(8) == 0 ? 0 : small_time();
     case 'k': return process_id();
@@ -245,7 +290,7 @@ static void one_call(void)
         for (int i = 0; i < 6; i++)
             a[i] = argument("pusfnt"[below(6)]);
         if (call == SYS_kill || call == SYS_tkill || call == SYS_tgkill || call == SYS_rt_sigqueueinfo || call == SYS_setpriority
-            || call == SYS_sched_setscheduler || call == SYS_prlimit64 || call == 424 || call == 297 || call == SYS_process_vm_writev
+            || call == SYS_sched_setscheduler || call == SYS_prlimit64 || call == 424 || call == 434 || call == 297 || call == SYS_process_vm_writev
             || call == SYS_ptrace || call == SYS_umount2 || call == SYS_mount || call == SYS_chroot || call == SYS_vfork)
             return;
         if (call == SYS_clone || call == 435) {
@@ -266,6 +311,15 @@ static void one_call(void)
             return;
         if (call == SYS_prlimit64)
             a[0] = 0;
+        /* All processes of a user are those outside of the jail, too. */
+        if (call == SYS_setpriority && (int)a[0] == PRIO_USER)
+            return;
+        if (call == 435) {
+            if (below(4))
+                a[1] = 64 + 8 * below(4);
+            raw_clone(call, a);
+            return;
+        }
         /* The jail stays mounted, and nobody leaves it by a chroot in a chroot. */
         if (call == SYS_mount || call == SYS_umount2 || call == SYS_chroot)
             for (int i = 0; i < 5; i++)
