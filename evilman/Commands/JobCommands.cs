@@ -112,7 +112,7 @@ internal static class JobCommands
             {
                 if (most == 0)
                 {
-                    Native.WriteOut(Encoding.UTF8.GetBytes(Printable.Of(line, keepLines: true) + "\n"));
+                    Say.Followed(line);
                     return;
                 }
                 if (lines.Count == most)

@@ -104,7 +104,7 @@ internal static class OperatorCommands
         command.SetAction(result =>
         {
             using var log = result.GetValue(file) is { } path ? Open(path) : Console.In;
-            NodeLog.Explain(log, Say.Plain);
+            NodeLog.Explain(log, Say.Followed);
             return ExitCode.Done;
         });
         return command;

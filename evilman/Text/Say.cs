@@ -1,4 +1,5 @@
 using System;
+using System.Text;
 using Spectre.Console;
 
 namespace Evilman.Text;
@@ -41,6 +42,13 @@ internal static class Say
 
     /// <summary>One line for a machine or a person, as it is.</summary>
     internal static void Plain(string text) => Console.WriteLine(Printable.Of(text, keepLines: true));
+
+    /// <summary>
+    /// As <see cref="Plain"/>, for what comes as long as somebody reads it: the command ends when nobody does any more.
+    /// </summary>
+    /// <exception cref="System.IO.IOException">Nobody reads it, or it cannot be written.</exception>
+    internal static void Followed(string text) =>
+        Native.WriteOut(Encoding.UTF8.GetBytes(Printable.Of(text, keepLines: true) + "\n"));
 
     /// <summary>What came of it, in one line for a machine; a terminal breaks it between words.</summary>
     internal static void Result(string text)

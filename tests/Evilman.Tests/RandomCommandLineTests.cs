@@ -91,6 +91,29 @@ public class RandomCommandLineTests(ITestOutputHelper output)
         Assert.Equal(code, shell.ExitCode);
     }
 
+    /// <summary>A log that goes on for ever, and nobody who reads any more: the command ends by itself at the next line.</summary>
+    [Fact]
+    public void A_log_that_nobody_reads_any_more_ends()
+    {
+        var start = new ProcessStartInfo(LabTests.Program, ["node", "log"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        using var evilman = Process.Start(start)!;
+        try
+        {
+            evilman.StandardInput.WriteLine("one");
+            evilman.StandardInput.Flush();
+            Assert.Equal("one", evilman.StandardOutput.ReadLine());
+            evilman.StandardOutput.Close();
+            evilman.StandardInput.WriteLine("two");
+            evilman.StandardInput.Flush();
+            Assert.True(evilman.WaitForExit(60_000), "it goes on");
+            Assert.Equal(ExitCode.Failed, evilman.ExitCode);
+        }
+        finally
+        {
+            evilman.Kill();
+        }
+    }
+
     [Fact]
     public void Help_fits_any_terminal()
     {

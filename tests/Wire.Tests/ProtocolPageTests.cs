@@ -109,7 +109,7 @@ public sealed partial class ProtocolPageTests
             new()
             {
                 ["kind"] = Le(1, 2), ["address"] = [10, 0, 0, 1], ["its port"] = Le(1707, 2), ["flags"] = Le(4, 2), ["Mbit/s"] = Le(0x1234, 4),
-                ["seconds of silence"] = Le(0x56, 2), ["seconds after which"] = Le(0x78, 2), ["machine key"] = s_twenty,
+                ["seconds without an answer"] = Le(0x56, 2), ["seconds after which"] = Le(0x78, 2), ["machine key"] = s_twenty,
             });
         yield return new("Exec", Made(ExecCommand.Size, bytes => ExecCommand.Emit(bytes, 0x1234, hasTerminal: true)),
             new() { ["kind"] = Le(2, 2), ["length of the program's"] = Le(0x1234, 4), ["terminal"] = [1] });
@@ -290,7 +290,7 @@ public sealed partial class ProtocolPageTests
             { "Secure channel", Say($"first message: {ChannelHello.MessageSize} bytes") },
             { "Upload", Say($"length of the loader, 1 to {Upload.MaxLoaderSize:N0}") },
             { "Command", Say($"at most {MoveCommand.MaxRate:N0}; 0 for as fast as it goes") },
-            { "Command", Say($"seconds of silence that are borne, at most {MoveCommand.MaxSeconds:N0};") },
+            { "Command", Say($"seconds without an answer after which the move fails, at most {MoveCommand.MaxSeconds:N0};") },
             { "Exec", Say($"length of the program's words, 2 to {ExecCommand.MaxWords:N0}") },
             { "Frame", Say($"length of the data, at most {ExecFrame.MaxData:N0};") },
             { "Frame", Say($"the terminal's type, at most {ExecFrame.MaxTerminalType} bytes") },
