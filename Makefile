@@ -111,6 +111,7 @@ deps:
 test: all
 	@[ "$$(id -u)" -ne 0 ] || deploy/debian-kernel $(OUT)/arm64-kernel arm64 linux-image-cloud-arm64 || true
 	@deploy/debian-kernel $(OUT)/kernels/cloud amd64 linux-image-cloud-amd64 || true
+	@$(MAKE) --no-print-directory broker || true
 	@tests/run
 
 ## demo: two nodes, a client, and a guest that moves itself while it is being used
