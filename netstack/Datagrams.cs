@@ -239,9 +239,9 @@ internal static unsafe class Datagrams
         Address source = from.IsUnspecified ? Output.SourceFor(stack, remote) : from;
         if (source.IsUnspecified)
             return SocketError.NetworkUnreachable;
-        int refusal = Output.Refusal(stack, source, remote);
-        if (refusal != 0)
-            return refusal;
+        int error = Output.ErrorOf(stack, source, remote);
+        if (error != 0)
+            return error;
         int header = socket->IsEcho ? 0 : Udp.HeaderLength;
         int length = header + payload.Length;
         if (length > Output.MaxData(remote))
@@ -380,9 +380,9 @@ internal static unsafe class Datagrams
                 local = Output.SourceFor(stack, remote);
             if (local.IsUnspecified || (!isNear && Output.NextHop(stack, remote).IsUnspecified))
                 return SocketError.NetworkUnreachable;
-            int refusal = Output.Refusal(stack, local, remote);
-            if (refusal != 0)
-                return refusal;
+            int error = Output.ErrorOf(stack, local, remote);
+            if (error != 0)
+                return error;
         }
         socket->LocalAddress = local;
         socket->RemoteAddress = remote;

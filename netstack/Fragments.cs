@@ -40,7 +40,7 @@ internal static unsafe class Fragments
         public fixed ushort Runs[MaxRuns * 2];
     }
 
-    /// <summary>Takes a fragment. When its packet is complete, that arrives.</summary>
+    /// <summary>Takes a fragment. When its packet is complete, that is delivered.</summary>
     internal static void Receive(Stack* stack, in IpHeader ip, Payload payload, ulong now)
     {
         if (IsHostile(ip, payload.Length))

@@ -67,7 +67,7 @@ internal static unsafe class Icmp6Messages
         stack->Counters.EchoRequestsAnswered++;
         if (Ipv6.HeaderLength + length > Output.PathMtu(stack, ip.Source, now))
         {
-            // It came in fragments, or through the loopback: then it lies in one piece.
+            // Only a request that lies in one piece is answered, as those do that came in fragments or by loopback.
             if (payload.First.Length == length)
                 AnswerLong(stack, from, ip.Source, payload.First, now);
             return;

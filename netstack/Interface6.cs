@@ -25,8 +25,10 @@ internal unsafe struct Interface6
         /// <summary>Until then others are asked whether they have it (RFC 4862 §5.4); 0: it is ours.</summary>
         public ulong TentativeUntil;
 
-        /// <summary>Nothing new begins with it after that, and it ends (RFC 4862 §5.5.4).</summary>
+        /// <summary>Nothing new begins with it from then on (RFC 4862 §5.5.4); 0: the time has come.</summary>
         public ulong PreferredUntil;
+
+        /// <summary>It is no own address from then on.</summary>
         public ulong Until;
     }
 
@@ -51,7 +53,7 @@ internal unsafe struct Interface6
     /// <summary>The last eight bytes of the addresses that this host makes itself.</summary>
     public ulong Identifier;
 
-    /// <summary>Of the link, or less where a router says so.</summary>
+    /// <summary>Of the link, or less where a router has said so since it became the link.</summary>
     public int Mtu;
 
     /// <summary>Router solicitations still to be sent, and when (RFC 4861 §6.3.7).</summary>

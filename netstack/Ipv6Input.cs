@@ -31,7 +31,7 @@ internal static unsafe class Ipv6Input
         }
         if (!isLoopback && (IsNeverSource(stack, ip) || ip.Destination.IsLoopback || ip.Destination.IsIpv4))
         {
-            stack->Counters.Ipv6BadSource++;
+            stack->Counters.Ipv6BadAddress++;
             return;
         }
         bool isForUs = ip.Destination.IsMulticast6
@@ -84,6 +84,7 @@ internal static unsafe class Ipv6Input
             {
                 fixed (byte* header = at)
                     Ipv6.ParseFragment(header, ref ip);
+                ip.ProtocolAt = ip.DataOffset;
                 ip.DataOffset += length;
                 payload.Skip(length);
                 // One fragment that is all of its packet has nothing to do with others (RFC 6946).
@@ -101,6 +102,7 @@ internal static unsafe class Ipv6Input
                 return;
             }
             ip.Protocol = at[0];
+            ip.ProtocolAt = ip.DataOffset;
             ip.DataOffset += length;
             payload.Skip(length);
         }
@@ -116,7 +118,9 @@ internal static unsafe class Ipv6Input
         kind == Ipv6.Fragment ? Ipv6.FragmentHeaderLength : (at[1] + 1) * 8;
 
     /// <summary>
-    /// Neighbour discovery does not come in fragments (RFC 6980), and all headers come in the first one (RFC 7112).
+    /// Takes fragments of TCP, UDP and ICMPv6 that were sent to one host. A further header behind the fragment header
+    /// is refused, though RFC 7112 has it in the first fragment; neighbour discovery (RFC 6980) is dropped where the
+    /// whole packet is looked at, which does not know <see cref="IpHeader.LinkSource"/>.
     /// </summary>
     private static void ReceiveFragment(Stack* stack, IpHeader ip, Payload payload, ulong now)
     {
@@ -191,9 +195,9 @@ internal static unsafe class Ipv6Input
                 break;
             default:
                 stack->Counters.UnknownProtocol++;
-                // The last header that announced it is the packet's own, or is not told where.
-                Icmp6Messages.SendError(stack, ip, Icmp6.ParameterProblem, Icmp6.CodeNextHeader,
-                    ip.DataOffset == Ipv6.HeaderLength ? 6u : (uint)ip.DataOffset, now);
+                // RFC 4443 §3.4: the pointer is at the field that was not understood.
+                Icmp6Messages.SendError(stack, ip, Icmp6.ParameterProblem, Icmp6.CodeNextHeader, (uint)ip.ProtocolAt,
+                    now);
                 break;
         }
     }

@@ -52,7 +52,7 @@ public enum FrameFlags : uint
 /// </remarks>
 public unsafe struct Transmission
 {
-    /// <summary>Ethernet, IPv4 and transport headers; for UDP, ICMP and ARP the whole frame.</summary>
+    /// <summary>Ethernet, IP and transport headers; for UDP, ICMP and ARP the whole frame.</summary>
     public byte* Header;
 
     /// <summary>Bytes at <see cref="Header"/>.</summary>
@@ -135,7 +135,10 @@ public unsafe struct Link
     /// <summary>What the device can do.</summary>
     public LinkCapabilities Capabilities;
 
-    /// <summary>Largest IPv4 packet on the wire, 576 to 9000; 1500 on Ethernet. 0 means 1500.</summary>
+    /// <summary>
+    /// Largest packet of either family on the wire, 576 to 9000; 1500 on Ethernet. 0 means 1500. IPv6 starts from 1280
+    /// on.
+    /// </summary>
     public int Mtu;
 
     /// <summary>

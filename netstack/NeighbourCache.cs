@@ -216,7 +216,7 @@ internal static unsafe class NeighbourCache
     internal static void Hold(Stack* stack, Neighbour* neighbour, Transmission* frame)
     {
         int held = neighbour->Held;
-        for (int i = 0; held < 0 && i < Stack.HeldDatagrams; i++)
+        for (int i = 0; held < 0 && i < Stack.MaxHeldFrames; i++)
         {
             if (stack->HeldLength[i] == 0)
                 held = i;

@@ -34,7 +34,7 @@ internal static unsafe class NeighbourDiscovery
     private const int NeighbourLength = TargetAt + Address.Length6;
     private const int RouterLength = 16;
 
-    // Of an advertisement: an answer, instead of what is known.
+    // Of an advertisement: it answers a solicitation; it replaces what is known.
     private const byte SolicitedFlag = 0x40;
     private const byte OverrideFlag = 0x20;
 
@@ -157,14 +157,14 @@ internal static unsafe class NeighbourDiscovery
 
     /// <summary>
     /// Reports all groups that we are in, so that switches that watch pass them on (RFC 3810 §5.2): each as one of
-    /// which every source is wanted. All hosts' own is never reported.
+    /// which every source is wanted. ff02::1 is never reported (§6).
     /// </summary>
     private static void Report(Stack* stack)
     {
         const int optionsLength = 8;
         const int recordLength = 4 + Address.Length6;
         const byte everySource = 4;
-        const ulong padding = 0x0502_0000_0100;
+        const ulong alertAndPadding = 0x0502_0000_0100;
         Address all = new(0xff02ul << 48, 0x16);
         if (stack->FilterArmed)
             return;
@@ -189,7 +189,7 @@ internal static unsafe class NeighbourDiscovery
         // Router alert, and two bytes of padding (RFC 2711 §2.1).
         bytes[MessageAt] = Ipv6.ProtocolIcmp;
         bytes[MessageAt + 1] = 0;
-        BigEndian.Store48(bytes + MessageAt + 2, padding);
+        BigEndian.Store48(bytes + MessageAt + 2, alertAndPadding);
         uint sum = Checksum.Sum(at, length) + Checksum.PseudoHeader(source, all, Ipv6.ProtocolIcmp, length);
         Unsafe.WriteUnaligned(at + 2, (ushort)~Checksum.Fold(sum));
         Ipv6.Emit(bytes + Ethernet.HeaderLength, source, all, Ipv6.HopByHop, hopLimit: 1, optionsLength + length);
@@ -281,9 +281,9 @@ internal static unsafe class NeighbourDiscovery
 
     private static void ReceiveSolicitation(Stack* stack, in IpHeader ip, Address target, ulong hardware, ulong now)
     {
-        bool asksWhether = ip.Source.IsUnspecified;
+        bool isDuplicateProbe = ip.Source.IsUnspecified;
         Interface6.OwnAddress* own = stack->Link6.Find(target);
-        if (own == null || asksWhether && (hardware != 0 || !ip.Destination.IsMulticast6))
+        if (own == null || isDuplicateProbe && (hardware != 0 || !ip.Destination.IsMulticast6))
         {
             stack->Counters.NeighbourDiscoveryIgnored++;
             return;
@@ -291,16 +291,16 @@ internal static unsafe class NeighbourDiscovery
         if (own->TentativeUntil != 0)
         {
             // Two who ask for the same address at once: neither gets it (RFC 4862 §5.4.3).
-            if (asksWhether)
+            if (isDuplicateProbe)
                 Lose(stack, own);
             return;
         }
-        if (stack->FilterPeersOnly && !stack->PassesFilter(ip.Source))
+        if (stack->FilterPeersOnly)
             return;
         if (hardware != 0)
             NeighbourCache.Note(stack, ip.Source, hardware, now);
         stack->Counters.ArpRequestsAnswered++;
-        if (asksWhether)
+        if (isDuplicateProbe)
             SendNeighbour(stack, Icmp6.NeighbourAdvertisement, OverrideFlag, target, target, Address.AllNodes,
                 Ethernet.GroupOf(Address.AllNodes), OptionTarget);
         else

@@ -27,7 +27,7 @@ internal static unsafe class Output
 
     /// <summary>
     /// Sends what <paramref name="frame"/> describes. Its header has <see cref="TransportOffset"/> bytes free in front,
-    /// which are filled in here as far as the family needs them; the frame becomes the shorter.
+    /// which are filled in here; for IPv4, which needs 20 fewer, Header moves on by so many and the lengths shrink.
     /// </summary>
     /// <param name="neighbourHint">Neighbour entry that was right last time; updated.</param>
     /// <param name="fragment">As in <see cref="Ipv4.Emit"/>.</param>
@@ -215,7 +215,7 @@ internal static unsafe class Output
     /// 0, or why nothing goes from one of our addresses to another: of different families, or from this host's loopback
     /// to others (RFC 1122 §3.2.1.3).
     /// </summary>
-    internal static int Refusal(Stack* stack, Address source, Address destination)
+    internal static int ErrorOf(Stack* stack, Address source, Address destination)
     {
         if (source.IsIpv4 != destination.IsIpv4)
             return SocketError.NetworkUnreachable;

@@ -8,7 +8,7 @@ namespace Netstack;
 public unsafe partial struct Stack
 {
     internal const int MaxAddresses = 8;
-    internal const int HeldDatagrams = 4;
+    internal const int MaxHeldFrames = 4;
 
     /// <summary>What was received, sent and dropped, and why.</summary>
     public Counters Counters;
@@ -85,7 +85,7 @@ public unsafe partial struct Stack
     /// <summary>
     /// Frames held while their neighbour is being asked: lengths, and buffers of <see cref="FrameBufferSize"/>.
     /// </summary>
-    internal fixed int HeldLength[HeldDatagrams];
+    internal fixed int HeldLength[MaxHeldFrames];
     internal byte* HeldFrames;
 
     /// <summary>Where datagrams and ICMP messages are built.</summary>
@@ -309,7 +309,7 @@ public unsafe partial struct Stack
         if (Address.HasIpv6)
             at += Round(Interface6.TablesLength);
         ulong scratchAt = at;
-        at += (ulong)frame * (HeldDatagrams + 1);
+        at += (ulong)frame * (MaxHeldFrames + 1);
         ulong loopbackAt = at;
         at += (ulong)c.LoopbackBuffer;
         ulong connectionsAt = at;

@@ -127,7 +127,10 @@ public unsafe partial struct Stack
         HardwareAddress = hardwareAddress;
     }
 
-    /// <summary>Takes another device (and owner's hooks), for instance on arrival on another machine.</summary>
+    /// <summary>
+    /// Takes another device (and owner's hooks), for instance on arrival on another machine. What routers said of the
+    /// former link's MTU is forgotten.
+    /// </summary>
     /// <returns>
     /// False, and nothing changed, when its fields are out of range or its MTU is larger than at <see cref="Init"/>.
     /// </returns>
@@ -139,6 +142,8 @@ public unsafe partial struct Stack
         if (!IsValid(full) || full.Mtu + Output.TransportOffset > FrameBufferSize)
             return false;
         Link = full;
+        if (Address.HasIpv6)
+            Link6.Mtu = full.Mtu;
         for (int i = 0; i < ConnectionTop; i++)
         {
             Connection* c = Connections + i;
@@ -211,8 +216,8 @@ public unsafe partial struct Stack
     public const int MaxFiltered = 8;
 
     /// <summary>
-    /// From now on only the segments of these TCP connections, at most <see cref="MaxFiltered"/>, and ARP leave;
-    /// everything else is dropped and counted.
+    /// From now on only the segments of these TCP connections, at most <see cref="MaxFiltered"/>, ARP and neighbour
+    /// solicitations and advertisements leave; everything else is dropped and counted.
     /// </summary>
     public void FilterOutgoing(System.ReadOnlySpan<Endpoints> connections)
     {
@@ -230,8 +235,8 @@ public unsafe partial struct Stack
     /// <summary>
     /// From now on this host sends only to the peers that are let through, since another host may have its address by
     /// now: TCP connections to their addresses and ports, new ones too, and answers to their own ARP requests. Nothing
-    /// else is answered, no ARP request and no announcement leaves, and the known hardware addresses stay valid. The
-    /// peers have to be on the link.
+    /// else is answered, neighbour solicitations of IPv6 among it; no ARP request, no solicitation and no announcement
+    /// leaves, and the known hardware addresses stay valid. The peers have to be on the link.
     /// </summary>
     public void FilterAllButPeers()
     {

@@ -67,7 +67,7 @@ public static unsafe class ProcNet
         ProcText.Counter(text, "tcp_segments_received"u8, counters.SegmentsReceived);
         ProcText.Counter(text, "tcp_segments_sent"u8, counters.SegmentsSent);
         ProcText.Counter(text, "net_bad_source"u8, counters.Ipv4BadSource + counters.ArpBadSender
-            + counters.Ipv6BadSource);
+            + counters.Ipv6BadAddress);
         ProcText.Counter(text, "net_packets_reassembled"u8, counters.PacketsReassembled);
         ProcText.Counter(text, "net_fragments_refused"u8, counters.FragmentsRefused + counters.FragmentsWithoutRoom);
         ProcText.Counter(text, "net_fragments_expired"u8, counters.FragmentsExpired);

@@ -18,22 +18,17 @@ public struct Counters
     public ulong ArpNotForUs;
     public ulong Ipv4Malformed;
     public ulong Ipv4BadChecksum;
-    public ulong Ipv4Fragment;
     public ulong Ipv4NotForUs;
     public ulong Ipv4BadSource;
     public ulong UnknownProtocol;
     public ulong FragmentsRefused;
     public ulong FragmentsWithoutRoom;
     public ulong FragmentsExpired;
-    public ulong FragmentsSent;
-    public ulong PacketsReassembled;
     public ulong Ipv6Malformed;
     public ulong Ipv6NotForUs;
-    public ulong Ipv6BadSource;
-    public ulong Ipv6Fragment;
+    public ulong Ipv6BadAddress;
     public ulong Ipv6HeaderRefused;
     public ulong NeighbourDiscoveryIgnored;
-    public ulong DuplicateAddresses;
     public ulong IcmpMalformed;
     public ulong IcmpBadChecksum;
     public ulong IcmpIgnored;
@@ -43,6 +38,15 @@ public struct Counters
     public ulong UdpNoSocket;
     public ulong UdpQueueFull;
 
+    // Fragments that came, packets that were made of them, fragments that were sent.
+    public ulong Ipv4Fragment;
+    public ulong Ipv6Fragment;
+    public ulong PacketsReassembled;
+    public ulong FragmentsSent;
+
+    // Own addresses of IPv6 that another host turned out to have.
+    public ulong DuplicateAddresses;
+
     // Dropped on transmit.
     public ulong Filtered;
     public ulong NoRoute;
@@ -50,7 +54,7 @@ public struct Counters
     public ulong LinkBusy;
     public ulong LoopbackFull;
 
-    // ARP and ICMP.
+    // ARP's requests and neighbour solicitations; ICMP and ICMPv6. Of received errors ICMPv6 counts every kind.
     public ulong ArpRequestsAnswered;
     public ulong ArpRequestsSent;
     public ulong EchoRequestsAnswered;

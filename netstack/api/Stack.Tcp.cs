@@ -135,9 +135,9 @@ public unsafe partial struct Stack
             return SocketError.NetworkUnreachable;
         if (!IsLocal(localAddress))
             return SocketError.AddressNotAvailable;
-        int refusal = Output.Refusal(stack, localAddress, remoteAddress);
-        if (refusal != 0)
-            return refusal;
+        int error = Output.ErrorOf(stack, localAddress, remoteAddress);
+        if (error != 0)
+            return error;
         if (localPort == 0)
             localPort = TcpOpen.EphemeralPort(stack, localAddress, remoteAddress, remotePort);
         if (localPort == 0 || Tcp.Find(stack, localAddress, localPort, remoteAddress, remotePort) != null)
@@ -159,9 +159,9 @@ public unsafe partial struct Stack
     {
         Stack* stack = Self;
         Connection* c = Handles.Connection(stack, socket);
-        int refusal = MaySend(c);
-        if (refusal != 0)
-            return refusal;
+        int error = MaySend(c);
+        if (error != 0)
+            return error;
         if (bytes.Length == 0)
             return 0;
         int taken = TcpSendQueue.Append(stack, c, bytes, now);
@@ -186,9 +186,9 @@ public unsafe partial struct Stack
     {
         Stack* stack = Self;
         Connection* c = Handles.Connection(stack, socket);
-        int refusal = MaySend(c);
-        if (refusal != 0)
-            return refusal;
+        int error = MaySend(c);
+        if (error != 0)
+            return error;
         if (offset < 0 || length <= 0 || length > MaxPageBytes || Link.ResolveFrame == null)
             return SocketError.Invalid;
         if (!TcpSendQueue.AppendPage(stack, c, reference, (uint)offset, length))

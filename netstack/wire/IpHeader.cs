@@ -9,6 +9,9 @@ public unsafe struct IpHeader
     /// <summary>Of what the packet carries; in IPv6, what the last header that was passed over announces.</summary>
     public byte Protocol;
 
+    /// <summary>Of IPv6: where in the packet the field lies that says <see cref="Protocol"/>.</summary>
+    internal int ProtocolAt;
+
     /// <summary>Time to live, hop limit.</summary>
     public byte HopLimit;
 

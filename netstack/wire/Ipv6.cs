@@ -25,6 +25,7 @@ public static unsafe class Ipv6
 
     public const byte DefaultHopLimit = 64;
 
+    private const int NextHeaderAt = 6;
     private const uint Version = 6u << 28;
     private const uint MoreBit = 1;
 
@@ -40,7 +41,8 @@ public static unsafe class Ipv6
         {
             header.DataOffset = HeaderLength;
             header.TotalLength = HeaderLength + BigEndian.Load16(at + 4);
-            header.Protocol = at[6];
+            header.Protocol = at[NextHeaderAt];
+            header.ProtocolAt = NextHeaderAt;
             header.HopLimit = at[7];
             header.Source = LoadAddress(at + 8);
             header.Destination = LoadAddress(at + 24);

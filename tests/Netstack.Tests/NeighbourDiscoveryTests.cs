@@ -288,6 +288,47 @@ public sealed unsafe class NeighbourDiscoveryTests
         Assert.DoesNotContain(link.Take(), frame => frame[12] == 0x86);
     }
 
+    /// <summary>Peers of IPv4 are: their requests of ARP may be answered.</summary>
+    [Fact]
+    public void The_side_that_is_left_behind_answers_no_solicitation_of_a_peer_that_is_let_through()
+    {
+        using Ipv6Link link = new();
+        Endpoints connection = new() { LocalAddress = Global, RemoteAddress = Peer, LocalPort = 9, RemotePort = Port };
+        link.Stack->FilterOutgoing([connection]);
+        link.Stack->FilterAllButPeers();
+        ulong answered = link.Stack->Counters.ArpRequestsAnswered;
+        link.Receive(Solicit(Peer, Global, PeerMac));
+        Assert.Empty(link.Take());
+        Assert.Equal(answered, link.Stack->Counters.ArpRequestsAnswered);
+    }
+
+    [Fact]
+    public void What_a_router_said_of_the_MTU_ends_with_its_link()
+    {
+        using Ipv6Link link = new(takesAdvertisements: true);
+        int SizeOfNext()
+        {
+            int tcp = link.Stack->Connect(Peer, 80, Ours, 0, link.Now);
+            link.Stack->GetInformation(tcp, out ConnectionInformation information);
+            return information.MaximumSegmentSize;
+        }
+        link.Receive(AdvertiseRouter(1800, [5, 1, 0, 0, .. Big(1400)]));
+        Assert.Equal(1400 - 60, SizeOfNext());
+        Link other = link.Stack->Link;
+        Assert.True(link.Stack->ChangeLink(other));
+        Assert.Equal(1500 - 60, SizeOfNext());
+        // Nothing that is too long for a narrower link is made.
+        other.Mtu = 1300;
+        Assert.True(link.Stack->ChangeLink(other));
+        Assert.Equal(1300 - 60, SizeOfNext());
+        link.Take();
+        int udp = link.Stack->OpenUdp(Ours, 9, link.Now);
+        Assert.Equal(1400, link.Stack->SendTo(udp, new byte[1400], Peer, Port, link.Now));
+        List<byte[]> parts = link.Take();
+        Assert.Equal(2, parts.Count);
+        Assert.All(parts, part => Assert.InRange(part.Length, 55, 1314));
+    }
+
     [Fact]
     public void A_query_is_answered_once_a_second()
     {
