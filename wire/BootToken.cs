@@ -62,8 +62,8 @@ public readonly ref struct BootToken
 
     /// <summary>
     /// Whether the bytes have the form of a token: right size, magic and version, reserved bytes zero, at most four
-    /// guests, a prefix of 8 to 30 bits, at least one token, memory, CPU and a lease, no larger value than there is.
-    /// Says nothing about who signed it.
+    /// guests, a prefix of 8 to 30 bits, at least one element, memory, CPU and a lease, no larger value than
+    /// <see cref="MaxValue"/>, an end after its issue. Says nothing about who signed it.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out BootToken token)
     {

@@ -157,8 +157,9 @@ public static class CheckpointRecord
 
     /// <param name="frames">The header's count of frames.</param>
     /// <param name="count">
-    /// Frames that the record names, from <paramref name="frame"/> on: with None at least one, and all of them are
-    /// below <paramref name="frames"/>; more than one only with <see cref="RecordFlags.Zero"/>.
+    /// Frames that the record names, from <paramref name="frame"/> on; more than one only with
+    /// <see cref="RecordFlags.Zero"/>. When the result is None, and it is not <see cref="RecordFlags.End"/>: at least
+    /// one, and all of them are below <paramref name="frames"/>.
     /// </param>
     public static CheckpointRefusal Parse(
         ReadOnlySpan<byte> from, uint frames, out uint frame, out RecordFlags flags, out uint count)

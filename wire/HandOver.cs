@@ -53,8 +53,8 @@ public static class HandOver
     public const int MaxLateFrame = 14 + 65535;
 
     /// <summary>
-    /// What a receiver keeps of late frames, padding and 8 bytes each included; it drops what is over (they are only
-    /// packets).
+    /// Bytes that either side keeps of late frames, padding included: the source with 16 bytes of record each, the
+    /// receiver with 8 bytes of length each. What is over is dropped (they are only packets).
     /// </summary>
     public const int LateCapacity = 256 * 1024;
 

@@ -15,8 +15,8 @@ public enum MagicKind : ushort
 }
 
 /// <summary>
-/// The payload of an ICMP Echo Request that carries a token, and of the Echo Reply that answers it (thesis §8.2.1;
-/// bytes in docs/protocols.md). A payload that does not begin with the eight magic bytes is an ordinary ping:
+/// The payload of an ICMP Echo Request that is a request to a node, and of the Echo Reply that answers it (thesis
+/// §8.2.1; bytes in docs/protocols.md). A payload that does not begin with the eight magic bytes is an ordinary ping:
 /// ping programs begin theirs with a time stamp or a repeated pattern.
 /// </summary>
 public static class MagicPing
@@ -145,7 +145,7 @@ public readonly ref struct MagicReply
     /// <summary>The node's clock, Unix seconds: explains tokens that are too early or too late.</summary>
     public ulong NodeTime => Fields.NodeTime;
 
-    /// <summary>The limit that was exceeded (MiB, tokens or domains), otherwise 0.</summary>
+    /// <summary>The limit that was exceeded (MiB, elements or domains), otherwise 0.</summary>
     public uint Limit => (uint)Fields.Limit;
 }
 

@@ -4,7 +4,7 @@ namespace Wire;
 
 /// <summary>
 /// What a client sends first through the secure channel to TCP port 1707 of a boot address (docs/protocols.md): this
-/// header, then the loader. Everything after the loader is the loader's own. A view over <see cref="Size"/> bytes.
+/// header, then the loader. Everything after the loader is the loader's own. <see cref="Size"/> bytes.
 /// </summary>
 public static class Upload
 {

@@ -13,11 +13,13 @@ internal static class Seccomp
     public const uint InstructionPointerAt = 8;
     public const uint ArgumentsAt = 16;
 
-    /// <summary>How much longer than its list a program of <see cref="AllowOnly"/> is.</summary>
+    /// <summary>How many instructions more than calls <see cref="AllowOnly"/> writes.</summary>
     public const int AllowOnlySize = 3;
 
-    /// <summary>Puts a program's end there: the calls of the list are allowed, any other kills the process.</summary>
-    /// <param name="program"><see cref="AllowOnlySize"/> more than calls.</param>
+    /// <summary>
+    /// Writes the end of a filter's program: the calls of the list are allowed, any other kills the process.
+    /// </summary>
+    /// <param name="program">Room for <see cref="AllowOnlySize"/> instructions more than calls.</param>
     public static void AllowOnly(Span<SockFilter> program, ReadOnlySpan<CallNumber> calls)
     {
         program[0] = new(LoadWord, NumberAt);
@@ -28,7 +30,8 @@ internal static class Seccomp
     }
 
     /// <summary>
-    /// Puts the filter in force, for good and for all that execve(2) and clone(2) make of the process. 0, or −errno.
+    /// Has the kernel filter all further system calls of this process, of its children, and of the programs that they
+    /// execute; that cannot be undone. 0, or −errno.
     /// </summary>
     public static int Install(ReadOnlySpan<SockFilter> filter)
     {

@@ -44,11 +44,15 @@ internal static class Syscall
 
     public static void Close(int descriptor) => Call(CallNumber.Close, descriptor);
 
-    /// <summary>A datagram, or what a stream has; −EAGAIN when there is nothing now.</summary>
+    /// <summary>
+    /// A datagram, or what a stream has; <see cref="Uapi.EAGAIN"/>, which is negative, when there is nothing now.
+    /// </summary>
     public static int Receive(int socket, Span<byte> to) =>
         Call(CallNumber.RecvFrom, socket, AddressOf(to), to.Length, MSG_DONTWAIT);
 
-    /// <summary>Sends a datagram; −EAGAIN when the receiver's queue is full.</summary>
+    /// <summary>
+    /// Sends a datagram; <see cref="Uapi.EAGAIN"/>, which is negative, when the receiver's queue is full.
+    /// </summary>
     public static int Send(int socket, ReadOnlySpan<byte> from) =>
         Call(CallNumber.SendTo, socket, AddressOf(from), from.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
 

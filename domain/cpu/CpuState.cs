@@ -107,7 +107,7 @@ internal unsafe struct CpuState
     /// <summary>RFLAGS except the six arithmetic flags.</summary>
     public ulong SystemFlags;
 
-    /// <summary>Current privilege level, 0 or 3 (1 and 2 are taken as they are).</summary>
+    /// <summary>Current privilege level, 0 to 3. For paging 0, 1 and 2 are the same (SDM vol. 3A §4.6).</summary>
     public int Cpl;
 
     /// <summary>Interrupts are held back until the next instruction has completed (STI, MOV SS).</summary>
@@ -287,10 +287,10 @@ internal struct TlbEntry
     /// <summary>Linear page address; see <see cref="Mmu.Empty"/>.</summary>
     public ulong Tag;
 
-    /// <summary>Host address minus linear address.</summary>
+    /// <summary>Host address minus linear address; in the code TLBs physical address minus linear address.</summary>
     public ulong Addend;
 
-    /// <summary>Host address of the page.</summary>
+    /// <summary>Host address of the page; in the code TLBs the page's stamp (see <see cref="JumpEntry"/>).</summary>
     public ulong Host;
 }
 

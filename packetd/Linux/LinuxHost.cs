@@ -45,8 +45,7 @@ internal ref struct LinuxHost(Options options, Span<PollDescriptor> polls, Span<
     /// </summary>
     public void Wait()
     {
-        // The kernel refuses to look at more entries than a process may have descriptors: no more than there are in
-        // use.
+        // poll(2) fails for more entries than RLIMIT_NOFILE, so that unused ones at the end are left out.
         int count = polls.Length;
         while (polls[count - 1].Descriptor < 0)
             count--;

@@ -35,7 +35,7 @@ internal static class Program
         ReadOnlySpan<byte> name = Arguments.At(options.Link);
         int own = Opening.Link(name, options.Address, own: true);
         int link = Opening.Link(name, options.Address, own: false);
-        // Nor has a machine anything to read where packetd was started from.
+        // Machines inherit it as descriptor 0, and so do not read what packetd was started with.
         int nothing = Call(CallNumber.OpenAt, 0, AddressOf("/dev/null"u8));
         Call(CallNumber.Dup3, Log.Require(nothing, "cannot open /dev/null"u8), 0);
         Confinement.Enter(options.UidBase != 0);
@@ -80,10 +80,11 @@ internal static class Program
     }
 
     /// <summary>
-    /// One turn of the event loop: every port gets a bounded share of it, so that no flood starves another. What is for
-    /// the node itself takes more of a share wherever it comes from, and comes last from the link: so long, and no
-    /// longer, does a domain's frame wait behind a flood of it. When a domain has sent something too and the link's
-    /// share was not enough, the rest waits for the next millisecond: the processor is the domains' meanwhile.
+    /// One turn of the event loop. 1: every port has a bounded share of it, so that no flood starves another. 2: what
+    /// is for the node itself counts for more in a share (<see cref="Node{THost}.OwnWeight"/>), whatever port it comes
+    /// from. 3: the link's packets for the node itself (<see cref="LinuxHost.OwnPort"/>) come last, so that a domain's
+    /// frame waits for no more than one share of them. 4: when they have used up that share and a domain has sent
+    /// something in this turn, the rest of them waits for the next millisecond.
     /// </summary>
     private static void Serve(ref Node<LinuxHost> node, int domains, Span<byte> buffer)
     {

@@ -10,7 +10,7 @@ namespace Packetd;
 /// </summary>
 public struct Account
 {
-    /// <summary>In seconds: how long an account is kept after its machine's end, or longer.</summary>
+    /// <summary>In seconds: how long an account is kept after its machine's end, at least.</summary>
     private const ulong Kept = 3600;
 
     /// <summary>The end of the chain that is paid with, and the last of its elements that was paid.</summary>
@@ -68,7 +68,7 @@ public struct Account
 
     public readonly ulong Unused => IsPaid ? paid - spent : 0;
 
-    /// <summary>Ends metering and payment. From now on the account is kept for an hour, or longer.</summary>
+    /// <summary>Ends metering and payment. From now on the account is kept for an hour at least.</summary>
     public void Close(ulong uptime)
     {
         IsOpen = false;
@@ -84,7 +84,7 @@ public struct Account
     /// </summary>
     public bool Credit(in Digest element, uint steps, uint count)
     {
-        ulong sum = paid + steps * value; // less than 2^32 times 2^40, of which a packet has fewer than 2^17 steps
+        ulong sum = paid + steps * value; // fewer than 2^17 steps of at most 2^40: only the sum can overflow
         if (sum < paid)
             return false;
         paid = sum;

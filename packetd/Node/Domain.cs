@@ -20,8 +20,7 @@ public struct Domain
     /// <summary>What ends the domain (<see cref="MachineKey.EndProof"/>).</summary>
     public Digest EndProof;
 
-
-    /// <summary>The place of its account and 1; 0 for a domain that pays nothing.</summary>
+    /// <summary>Index of its account, plus 1; 0 for a domain that pays nothing.</summary>
     public int Account;
 
     /// <summary>Of the Ethernet frames that <see cref="Sent"/> and <see cref="Received"/> count.</summary>
@@ -33,7 +32,7 @@ public struct Domain
     /// <summary>Frames that went into the domain's queue.</summary>
     public ulong Received;
 
-    /// <summary>Frames refused because they carried an address that is not the domain's.</summary>
+    /// <summary>Frames that the domain sent and <see cref="Filter"/> refused, for any reason.</summary>
     public ulong Forged;
 
     /// <summary>Frames for the domain that found its queue full.</summary>

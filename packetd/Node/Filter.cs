@@ -38,8 +38,9 @@ public static class Filter
         };
 
     /// <summary>
-    /// UDP but to DHCP clients; and of ICMP Echo, and errors about what was sent to the domain, since a host has no
-    /// others to tell of (RFC 1122 §3.2.2). A fragment that is not the first has no such header.
+    /// UDP, but not to the port of DHCP clients (68). ICMP: Echo, and errors that quote a packet which was sent to the
+    /// domain, since a host has no others to tell of (RFC 1122 §3.2.2). A fragment that is not the first has no such
+    /// header.
     /// </summary>
     private static bool AllowsHeader(in Domain domain, ReadOnlySpan<byte> packet)
     {
@@ -57,8 +58,8 @@ public static class Filter
     }
 
     /// <summary>
-    /// Whether what the header leaves undone is the checksum of TCP, UDP or ICMP: a receiver that completes it writes
-    /// where the header says, and that must not be what is checked here.
+    /// Whether the checksum that the virtio-net header leaves to the receiver, if any, is that of TCP, UDP or ICMP. The
+    /// receiver writes it where that header says, which must not be a field that was checked here.
     /// </summary>
     /// <param name="offset">Where in its header the protocol has its checksum.</param>
     private static bool OffloadIsSound(ReadOnlySpan<byte> packet, int offset)

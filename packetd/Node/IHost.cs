@@ -28,7 +28,7 @@ public interface IHost
     /// <param name="record">What the machine is told: the token's bytes, then its machine key.</param>
     bool Start(int slot, BootToken token, scoped ReadOnlySpan<byte> record);
 
-    /// <summary>Ends a machine. Its slot is emptied when its end is seen, by the host.</summary>
+    /// <summary>Ends a machine. The event loop empties its slot when its end is seen.</summary>
     void Kill(int slot);
 
     /// <summary>As <see cref="Kill"/>, a machine that is not paid any more, and notes it.</summary>

@@ -36,7 +36,8 @@ public ref partial struct Node<THost>
     private const ushort WholeProcessor = 100;
 
     /// <summary>
-    /// Whether the token is good: the signature comes last of what everybody can try, because it costs most.
+    /// Whether the token is good. The signature costs most of what everybody can have checked, so it comes behind what
+    /// needs no hashing; what writes, or tells what the node has seen, comes after it.
     /// </summary>
     private readonly Refusal Check(BootToken token)
     {
@@ -67,8 +68,8 @@ public ref partial struct Node<THost>
     private static bool IsSigned(BootToken token, in HmacSha1 key) => token.SignedWith(in key);
 
     /// <summary>
-    /// Starts a domain for a signed token, once. The chain comes last, because it costs most: a token that cannot start
-    /// anything, however often it is repeated, makes the node hash nothing.
+    /// Starts a domain for a signed token, once. Of what is checked after the signature the chain costs most, so it
+    /// comes last: a token that cannot start anything, however often it is repeated, makes the node hash no chain.
     /// </summary>
     private Refusal Boot(BootToken token)
     {

@@ -18,7 +18,7 @@ public struct Limits
     /// </summary>
     public HmacSha1 FormerKey;
 
-    /// <summary>Otherwise a bad boot token, of which a flood may consist, costs one signature.</summary>
+    /// <summary>Where there is no former secret a bad boot token costs one signature check, not two.</summary>
     public bool HasFormerKey;
 
     public uint MaxMemoryMiB;
@@ -26,10 +26,13 @@ public struct Limits
     /// <summary>Of a processor, in hundredths: the least share that machines are held to.</summary>
     public uint MinCpuShare;
 
-    /// <summary>How many tokens of a chain are verified in one packet.</summary>
+    /// <summary>How many elements of a chain are verified in one packet at most.</summary>
     public uint ChainSteps;
 
-    /// <summary>For how many seconds of its existence a machine may run on credit.</summary>
+    /// <summary>
+    /// A machine's credit: what so many seconds of its memory and existence cost (<see cref="Account.IsOver"/>).
+    /// Processor time and packets use it up sooner.
+    /// </summary>
     public uint Grace;
 }
 
@@ -45,7 +48,10 @@ public ref partial struct Node<THost>(
     public THost Host = host;
     public Limiter Limiter = limiter;
 
-    /// <summary>By slot. The host empties a slot when it sees the machine's end, which frees the addresses.</summary>
+    /// <summary>
+    /// By slot. The event loop empties a slot when it sees the machine's end (packetd's <c>Program.Reap</c>), which
+    /// frees the addresses.
+    /// </summary>
     public readonly Span<Domain> Domains = domains;
 
     private readonly Limits limits = limits;
@@ -58,7 +64,7 @@ public ref partial struct Node<THost>(
     /// <summary>When all machines were metered last, in milliseconds.</summary>
     public ulong Metered { get; set; }
 
-    /// <summary>What a packet that is not only passed on counts, in packets that are.</summary>
+    /// <summary>Cost of a packet that the node itself answers or floods, in packets that are forwarded.</summary>
     public const int OwnWeight = 4;
 
     /// <summary>How many steps of a chain count as one packet: about a microsecond's.</summary>

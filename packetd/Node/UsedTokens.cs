@@ -3,7 +3,7 @@ using Wire;
 
 namespace Packetd;
 
-/// <summary>A token that was honoured; one that expires at 0 was not.</summary>
+/// <summary>A token that was honoured. Where <see cref="Expires"/> is 0 the place is free.</summary>
 public struct UsedToken
 {
     public Digest ChainEnd;

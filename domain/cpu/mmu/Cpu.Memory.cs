@@ -5,7 +5,8 @@ namespace Domain;
 /// <summary>Operands that missed the TLB: fills, device registers, bytes of two pages, system structures.</summary>
 public sealed unsafe partial class Cpu
 {
-    private int UserAccess => s->Cpl == 3 ? AccessUser : 0;
+    /// <summary>Of an access at the current privilege level: <see cref="AccessUser"/> or nothing.</summary>
+    private int PrivilegeAccess => s->Cpl == 3 ? AccessUser : 0;
 
     private static byte* Fault(CpuState* s, Op* op)
     {
@@ -34,13 +35,13 @@ public sealed unsafe partial class Cpu
     internal byte* ReadSlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, UserAccess, out ulong physical))
+        if (!TranslateData(address, PrivilegeAccess, out ulong physical))
             return Fault(s, op);
         byte* scratch = (byte*)s->Scratch;
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess, out ulong second))
+            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess, out ulong second))
                 return Fault(s, op);
             ReadPhysical(physical, scratch, first);
             ReadPhysical(second, scratch + first, size - first);
@@ -55,7 +56,7 @@ public sealed unsafe partial class Cpu
     internal bool WriteSlow(Op* op, ulong address, int size, ulong low, ulong high)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, UserAccess | AccessWrite, out ulong physical))
+        if (!TranslateData(address, PrivilegeAccess | AccessWrite, out ulong physical))
         {
             Fault(s, op);
             return false;
@@ -64,7 +65,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out ulong second))
+            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out ulong second))
             {
                 Fault(s, op);
                 return false;
@@ -80,7 +81,7 @@ public sealed unsafe partial class Cpu
     internal byte* ModifySlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, UserAccess | AccessWrite, out ulong physical))
+        if (!TranslateData(address, PrivilegeAccess | AccessWrite, out ulong physical))
             return Fault(s, op);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
         {
@@ -94,7 +95,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), UserAccess | AccessWrite, out second))
+            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out second))
                 return Fault(s, op);
         }
         ReadPhysical(physical, scratch, first);
@@ -110,8 +111,8 @@ public sealed unsafe partial class Cpu
         byte* at = ReadSlow(op, address, size);
         if (at == null)
             return Prepared.Faulted;
-        // Only what the operation's own probe finds may run again: without this, an address that the fill changed would
-        // never end.
+        // The operation is run again only if its own probe will hit now. Else it would be run for ever, as where 32-bit
+        // code wraps: the fill is of another address than the probe's.
         if (Mmu.ReadHit(s, address, size) != null)
             return Prepared.Mapped;
         CopyToScratch(at, size);
@@ -129,7 +130,7 @@ public sealed unsafe partial class Cpu
         if (!ProbeWrite(op, address, size))
             return Prepared.Faulted;
         ulong linear = Linear(op, address);
-        TranslateData(linear, UserAccess | AccessWrite, out ulong physical);
+        TranslateData(linear, PrivilegeAccess | AccessWrite, out ulong physical);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size) && Mmu.WriteHit(s, address, size) != null)
             return Prepared.Mapped;
         if (!modify)
@@ -170,13 +171,13 @@ public sealed unsafe partial class Cpu
         s->RmwSize = 0;
         byte* scratch = (byte*)s->Scratch;
         // The begin of this access translated the same bytes for writing: it cannot fail here.
-        TranslateData(s->RmwAddress, UserAccess | AccessWrite, out ulong physical);
+        TranslateData(s->RmwAddress, PrivilegeAccess | AccessWrite, out ulong physical);
         int first = size;
         if (Crosses(s->RmwAddress, size))
         {
             first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
             ulong rest = Mmu.Linear(s, s->RmwAddress + (ulong)first);
-            TranslateData(rest, UserAccess | AccessWrite, out ulong second);
+            TranslateData(rest, PrivilegeAccess | AccessWrite, out ulong second);
             WritePhysical(second, scratch + first, size - first);
         }
         WritePhysical(physical, scratch, first);
@@ -188,9 +189,9 @@ public sealed unsafe partial class Cpu
     internal bool ProbeWrite(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (TranslateData(address, UserAccess | AccessWrite, out _)
+        if (TranslateData(address, PrivilegeAccess | AccessWrite, out _)
             && (!Crosses(address, size) || TranslateData(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
-                UserAccess | AccessWrite, out _)))
+                PrivilegeAccess | AccessWrite, out _)))
             return true;
         Fault(s, op);
         return false;

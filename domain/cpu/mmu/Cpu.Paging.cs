@@ -125,7 +125,7 @@ public sealed unsafe partial class Cpu
             physical = entry->Addend + rip;
             return true;
         }
-        if (!Translate(rip, UserAccess | AccessExecute, out physical))
+        if (!Translate(rip, PrivilegeAccess | AccessExecute, out physical))
             return false;
         entry->Tag = page;
         entry->Addend = physical - rip;
@@ -200,13 +200,14 @@ public sealed unsafe partial class Cpu
     }
 
     /// <summary>
-    /// A TLB for data. At first its tags are page 0's, which in all slots but two is as good as
-    /// <see cref="Mmu.Empty"/>: so the memory of entries that are never filled is never touched.
+    /// A TLB for data. Its memory is zero at first, and 0 is the tag of page 0, which only probes of two slots can hit:
+    /// so all other slots are empty without being touched. In slot 5, for example, operands that begin in page 5,
+    /// 5 + 4096 … are looked for, none of which ends in page 0.
     /// </summary>
     private static TlbEntry* AllocateTlb(CodeMemory? code)
     {
         var tlb = AllocateTlb(code, Mmu.TlbEntries, 2);
-        // An operand that begins at the end of the address space ends in page 0.
+        // Page 0's own slot, and the last: an operand that begins at the end of the address space ends in page 0.
         foreach (int slot in new[] { 0, Mmu.TlbEntries - 1 })
             Empty(tlb, slot);
         return tlb;
@@ -317,7 +318,7 @@ public sealed unsafe partial class Cpu
         EmptyCode(tlb, (int)(linear >> 12) & (Mmu.CodeTlbEntries - 1));
     }
 
-    /// <summary>Forgets code translations; stamps stay.</summary>
+    /// <summary>Empties the code TLBs; stamps stay.</summary>
     private void ClearCode()
     {
         ClearCode(kernelExecute);
@@ -333,7 +334,7 @@ public sealed unsafe partial class Cpu
         ReturnStack.Empty(s);
     }
 
-    /// <summary>Voids all links, recent targets and code translations.</summary>
+    /// <summary>Voids all links and recent targets, and empties the code TLBs.</summary>
     private void VoidCode()
     {
         stampEpoch++;

@@ -38,8 +38,9 @@ internal static unsafe class Mmu
     public const ulong OffsetMask = 0xfff;
 
     /// <summary>
-    /// Tag of an empty entry: a page that belongs half a table away. No operand whose first byte is looked for in
-    /// <paramref name="slot"/> lies in that page, nor begins before it.
+    /// Tag of an empty entry: a page that belongs half a table away; of 4,096 entries slot 5's is page 0x805. What is
+    /// looked for in <paramref name="slot"/> begins in a page that belongs there, and ends in that one or the next, so
+    /// that it never hits.
     /// </summary>
     public static ulong Empty(int slot, int entries) => (ulong)(slot ^ entries / 2) << 12;
 
