@@ -39,22 +39,22 @@ public static class RefusalSentences
 {
     public static string Sentence(this Refusal refusal) => refusal switch
     {
-        Refusal.None => "The node accepted the token.",
+        Refusal.None => "The node accepted the request.",
         Refusal.Truncated => "The magic ping is shorter than its kind needs.",
-        Refusal.TrailingBytes => "The magic ping has bytes after the token.",
+        Refusal.TrailingBytes => "The magic ping has bytes after its body.",
         Refusal.UnknownVersion => "The node does not know this version of the magic ping.",
         Refusal.UnknownKind => "The node does not know this kind of magic ping.",
-        Refusal.Malformed => "The boot token is malformed.",
-        Refusal.WrongNode => "The boot token is for another node.",
+        Refusal.Malformed => "The request is malformed.",
+        Refusal.WrongNode => "The request is for another node.",
         Refusal.TooEarly => "The boot token is not valid yet: its issue time is in the node's future.",
         Refusal.Expired => "The boot token has expired.",
         Refusal.IssuedBeforeStart => "The boot token is older than the node's memory of used tokens.",
         Refusal.MemoryTooLarge => "The boot token asks for more memory than the node gives.",
         Refusal.ChainTooLong =>
-            "The token carries more elements than the node verifies at once, or the payment is that far from the last.",
-        Refusal.BadSignature => "The signature of the boot token is wrong.",
+            "The request brings more elements than the node verifies at once, or a payment is that far from the last.",
+        Refusal.BadSignature => "The signature of the request is wrong.",
         Refusal.Replayed => "The boot token has been used already.",
-        Refusal.ChainBroken => "The token chain of the boot token is broken.",
+        Refusal.ChainBroken => "The chain of elements in the request is broken.",
         Refusal.AddressNotAllowed => "The boot token claims an address that no domain may have.",
         Refusal.AddressInUse => "The boot token claims an address that another domain has.",
         Refusal.TooManyDomains => "The node is full: it runs as many domains as it may.",
@@ -67,6 +67,6 @@ public static class RefusalSentences
         Refusal.TooMuchPaid => "The machine has been paid as much as the node can count.",
         Refusal.WrongSecret => "The secret is not the one that the boot token promises the refund to.",
         Refusal.OtherChain => "The continuation follows another chain than the one that the machine is paid with.",
-        _ => "The node refused the token for a reason that this program does not know.",
+        _ => "The node refused the request for a reason that this program does not know.",
     };
 }

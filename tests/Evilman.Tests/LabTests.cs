@@ -460,8 +460,8 @@ public sealed class LabTests : IDisposable
             (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "older than the node's memory of used tokens"),
             (Mint.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
             (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more elements than the node verifies"),
-            (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the boot token is wrong"),
-            (broken, "chain of the boot token is broken"),
+            (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the request is wrong"),
+            (broken, "chain of elements in the request is broken"),
             (Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.1") }, key, Chain.Fresh(50)), "an address that no domain may have"),
         ];
         var lines = new HashSet<string>();
