@@ -7,7 +7,6 @@ using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Wire;
 using Xunit;
-using Prices = Tokenbroker.Market.Prices;
 
 namespace Tokenbroker.Tests;
 

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Concurrent;
 using System.Threading;
-using Tokenbroker.Market;
 
 namespace Tokenbroker.Chains;
 
@@ -32,8 +31,9 @@ internal sealed class ChainPool
     internal int Made => Volatile.Read(ref made);
 
     /// <summary>
-    /// Does something with a new chain, which is kept for others when that is refused. What this returns may be run
-    /// again, by one thread at a time, when nothing of what it did is left.
+    /// Returns a function that runs <paramref name="work"/> with a chain of which nothing is sold; on a
+    /// <see cref="Problem"/> the chain goes back to the pool. It may be called again after a rollback, by one thread at
+    /// a time.
     /// </summary>
     /// <param name="work">What throws a <see cref="Problem"/> has sold nothing of the chain, nor shown its end.</param>
     internal Func<TFrom, TTo> With<TFrom, TTo>(int length, Func<TFrom, NewChain, TTo> work)

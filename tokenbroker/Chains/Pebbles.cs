@@ -6,8 +6,8 @@ namespace Tokenbroker.Chains;
 
 /// <summary>
 /// The secret side of a hash chain (thesis §8.2): of s_0 … s_n every ⌈√n⌉th element is kept, so that any element is at
-/// most ⌈√n⌉ hashes away,
-/// whatever was sold before. The bytes are length n, distance, and the elements s_0, s_distance … in this order.
+/// most ⌈√n⌉ hashes away, whatever was sold before. The bytes are length n, distance, and the elements s_0, s_distance
+/// … in this order.
 /// </summary>
 internal readonly struct Pebbles
 {

@@ -20,10 +20,9 @@ internal readonly record struct Purse(long Account, long Balance);
 
 /// <summary>
 /// The journal of double-entry bookkeeping, append-only. A balance is credits less debits, so what is owed to customers
-/// is positive, and what
-/// came in from outside negative; all together are 0. The database refuses whatever breaks this (<see cref="Schema"/>);
-/// here entries get their chain
-/// of hashes, under a key that the database does not have, so that a row that is changed around it is found.
+/// is positive, and what came in from outside negative; all together are 0. The database refuses whatever breaks this
+/// (<see cref="Schema"/>); here entries get their chain of hashes, under a key that the database does not have, so that
+/// a row that is changed around it is found.
 /// </summary>
 internal sealed class Journal(byte[] key)
 {
@@ -92,8 +91,7 @@ internal sealed class Journal(byte[] key)
 
     /// <summary>
     /// HMAC-SHA256 over the hash before, then number, time, debit, credit, amount and both balances, little-endian 64
-    /// bits each, then kind, a
-    /// zero byte and reference in UTF-8.
+    /// bits each, then kind, a zero byte and reference in UTF-8.
     /// </summary>
     internal byte[] Hash(ReadOnlySpan<byte> before, Entry entry)
     {

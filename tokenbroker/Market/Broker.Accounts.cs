@@ -12,7 +12,8 @@ namespace Tokenbroker.Market;
 /// <summary>What is asked of nodes for customers who cannot send pings themselves, such as those of the web page.</summary>
 internal sealed partial class Broker
 {
-    // Who asks nodes for a customer leaves room for the others, however slowly his nodes answer (NodeLink.MaxAtOnce).
+    // Requests to nodes that one customer may have under way, so that slow nodes of his leave some of
+    // NodeLink.MaxAtOnce to others.
     private const int MaxAskedForOne = 8;
 
     private readonly INodeLink link;
@@ -79,7 +80,7 @@ internal sealed partial class Broker
             _ => false,
         };
         return isWhole ? ((MagicKind)ping.Kind, body)
-            : throw Problem.Invalid("pings: these are no tokens that were sold for this machine");
+            : throw Problem.Invalid("pings: these are no payments or continuations that were sold for this machine");
     }
 
     private async Task<(Refusal Refusal, byte[]? Statement)> Ask(long customer, MachineView machine, MagicKind kind,

@@ -12,7 +12,8 @@ namespace Tokenbroker.Market;
 
 /// <summary>
 /// Machines that were bought and never started: once nothing can start them any more, their nodes are asked, and where
-/// one has no such machine its place is others'. Its money stays until it lapses, for whoever has a certificate still.
+/// one has no such machine its place is others'. Its money stays until it lapses, for whoever still has the statement
+/// of its node that says what is left (a redemption certificate).
 /// </summary>
 internal sealed partial class Broker
 {

@@ -3,15 +3,7 @@ using System.Collections.Generic;
 namespace Tokenbroker.Market;
 
 // What the API takes and gives, one record each; docs/broker.md and the OpenAPI document come from here. Money is in
-// units, times are Unix
-// seconds, bytes are hexadecimal digits.
-
-/// <param name="Share">Of a hundredth of a processor that a machine may use, in a second.</param>
-internal sealed record Prices(long Cpu, long Memory, long Network, long Existence, long Share = 0)
-{
-    /// <summary>As a token for such a share has them: the share is paid with each second of existence.</summary>
-    internal Prices Of(long cpuPercent) => this with { Existence = checked(Existence + Share * cpuPercent), Share = 0 };
-}
+// units, times are Unix seconds, bytes are hexadecimal digits. Prices.cs has a further one, which tokens name too.
 
 internal sealed record NewNode(
     string Name, string Address, string Key, int PrefixLength, string BootAddresses, string GuestAddresses,

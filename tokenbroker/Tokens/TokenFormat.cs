@@ -8,7 +8,7 @@ namespace Tokenbroker.Tokens;
 internal sealed record Terms(
     uint Node, uint Boot, int Prefix, uint Gateway, IReadOnlyList<uint> Guests, uint MemoryMiB, int CpuPercent,
     long Issued, long Expires, int Lease,
-    uint Elements, byte[] ChainEnd, byte[] First, byte[] Loader, byte[] RefundHash, long Value, Market.Prices Prices);
+    uint Elements, byte[] ChainEnd, byte[] First, byte[] Loader, byte[] RefundHash, long Value, Prices Prices);
 
 /// <summary>What a redemption certificate says: the machine of that name has ended with so many units unused.</summary>
 /// <param name="Elements">Of the chain that it was paid with last, those that the node was paid.</param>
@@ -16,7 +16,7 @@ internal sealed record Terms(
 internal sealed record Certificate(byte[] Name, long Unused, long Elements, IReadOnlyList<ulong> Used)
 {
     /// <summary>Units; what does not fit is the largest that does.</summary>
-    internal long Spent(Market.Prices prices)
+    internal long Spent(Prices prices)
     {
         UInt128 spent = 0;
         foreach ((long price, Resource resource) in ((long, Resource)[])[(prices.Cpu, Resource.Cpu),
