@@ -76,19 +76,22 @@ public static unsafe class PipeFile
     }
 
     /// <summary>
-    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM; then the file is not attached. A
-    /// pipe without a name, opened once more by way of /proc, has had both sides: nobody waits.
+    /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM, and EINVAL for access mode 3, which
+    /// neither reads nor writes and would hold no pipe; then the file is not attached. A pipe without a name, opened once
+    /// more by way of /proc, has had both sides: nobody waits.
     /// </summary>
     private static long Open(File* file)
     {
         Inode* inode = file->Inode;
+        bool reads = file->MayRead;
+        bool writes = file->MayWrite;
+        if (!reads && !writes)
+            return Errno.EINVAL;
         bool named = !inode->IsNameless;
         if (inode->Pipe == null)
             inode->Pipe = Pipe.Create();
         if (inode->Pipe == null)
             return Errno.ENOMEM;
-        bool reads = file->MayRead;
-        bool writes = file->MayWrite;
         if (named && writes && !reads && file->NonBlocking && inode->Pipe->Readers == 0)
         {
             if (inode->Pipe->Writers == 0)

@@ -118,6 +118,64 @@ public sealed unsafe class NarrowAddressTests
     }
 
     /// <summary>
+    /// An address is cut before the TLB is asked: a page that has been reached is found at once the next time.
+    /// </summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void AnAddressThatWrapsIsFoundInTheTlb(bool paging, bool segment)
+    {
+        const int rounds = 1000, offset = (int)(Target + 0x100);
+        var machine = new TestMachine();
+        if (paging)
+            machine.ToUser(TestMachine.UserCode32);
+        else
+            machine.ToUnpaged();
+        machine.S->SegmentBase[Cpu.SegmentFs] = machine.S->Gpr[3] = Below4GiB;
+        machine.Gate(13, 0x110000);
+        machine.Place(0x110000, a => a.hlt());
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            var operand = segment ? __dword_ptr.fs[offset] : __dword_ptr[ebx + offset];
+            a.mov(ecx, rounds);
+            a.Label(ref loop);
+            a.mov(eax, operand);
+            a.mov(operand, ecx);
+            a.inc(operand);
+            a.dec(ecx);
+            a.jne(loop);
+            a.hlt();
+        }, 32);
+        ulong before = machine.S->Misses;
+        machine.RunToHalt();
+        Assert.Equal((2UL, 3U), ((uint)machine.Read(Target), (uint)machine.S->Gpr[0]));
+        Assert.InRange(machine.S->Misses - before, 1UL, 40UL);
+    }
+
+    /// <summary>
+    /// Where an address was not cut, the page that the TLB then has is another's: the operand is reached by a copy,
+    /// and is not looked for again and again.
+    /// </summary>
+    [Fact]
+    public void AnAddressThatWasNotCutIsReachedByACopy()
+    {
+        const ulong above = Target + (1UL << 32);
+        var machine = new TestMachine();
+        machine.ToUnpaged();
+        Op op = default;
+        foreach (bool modify in new[] { false, true })
+        {
+            Assert.Equal(Prepared.Copied, machine.Cpu.PrepareRead(&op, above, 4));
+            Assert.Equal(Prepared.Copied, machine.Cpu.PrepareWrite(&op, above, 4, modify));
+            Assert.Equal(Prepared.Mapped, machine.Cpu.PrepareRead(&op, Target, 4));
+            Assert.Equal(Prepared.Mapped, machine.Cpu.PrepareWrite(&op, Target, 4, modify));
+        }
+    }
+
+    /// <summary>
     /// An operand that runs over the end of the address space wraps, or faults; it neither hangs nor leaves RAM.
     /// </summary>
     [Theory]

@@ -324,10 +324,17 @@ public sealed class Cluster : IDisposable
 
     public static bool Alive(int pid) => ProcessTable.Alive(pid);
 
+    /// <summary>It may have ended by itself.</summary>
     public static void Kill(int pid)
     {
-        using (var process = Process.GetProcessById(pid))
+        try
+        {
+            using var process = Process.GetProcessById(pid);
             process.Kill();
+        }
+        catch (ArgumentException)
+        {
+        }
         Until(() => !Alive(pid), $"process {pid} does not end");
     }
 

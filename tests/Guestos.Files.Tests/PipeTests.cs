@@ -159,6 +159,21 @@ public sealed unsafe class PipeTests
         Guest.Stop();
     }
 
+    /// <summary>Access mode 3 neither reads nor writes: two who had it freed the FIFO's pipe twice.</summary>
+    [Fact]
+    public void A_fifo_is_not_opened_for_nothing()
+    {
+        Guest.Start();
+        Assert.Equal(0, FileCalls.Mknod(Guest.Text("/p"), 0x11b6, 0));
+        Assert.Equal(Errno.EINVAL, Guest.Open("/p", OpenFlags.WRONLY | OpenFlags.RDWR | OpenFlags.NONBLOCK));
+        Assert.Equal(Errno.EINVAL, Guest.Open("/p", OpenFlags.WRONLY | OpenFlags.RDWR));
+        long reader = Guest.Open("/p", OpenFlags.NONBLOCK);
+        Assert.True(reader >= 0);
+        Assert.Equal(Errno.EINVAL, Guest.Open("/p", OpenFlags.WRONLY | OpenFlags.RDWR | OpenFlags.NONBLOCK));
+        Assert.True(Guest.Open("/p", OpenFlags.WRONLY) >= 0);
+        Guest.Stop();
+    }
+
     [Fact]
     public void Poll_select_and_epoll_agree()
     {

@@ -23,10 +23,16 @@ internal static class Programs
 
     public static byte[] Bytes(string name) => File.ReadAllBytes(Path(name));
 
-    /// <summary>Runs a test program on this host: everything it printed.</summary>
+    /// <summary>
+    /// Runs a test program on this host: everything it printed. One that looks at ports and at lists of connections has a
+    /// network namespace to itself where root runs it: others' connections would be among its own.
+    /// </summary>
     public static string RunOnHost(string name, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path(name), arguments) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        string[] command = name == "inet6" && Environment.IsPrivilegedProcess
+            ? ["unshare", "--net", "sh", "-c", "sysctl -qw net.ipv6.conf.lo.disable_ipv6=0; ip link set lo up; exec \"$0\" \"$@\"", Path(name), .. arguments]
+            : [Path(name), .. arguments];
+        using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         process.StandardInput.Close();
         string output = process.StandardOutput.ReadToEnd();
         Assert.True(process.WaitForExit(20_000), "the program does not end on the host");

@@ -330,6 +330,9 @@ static void names(void)
     ask(mkfifo("fifo", 0600));
     describe("fifo");
     ask(open("fifo", O_WRONLY | O_NONBLOCK));
+    /* Neither for reading nor for writing. */
+    ask(open("fifo", O_ACCMODE | O_NONBLOCK));
+    ask(open("fifo", O_ACCMODE));
     system("rm -rf f f2 g d e l l2 l3 u ud fifo x");
     list(".");
 }
