@@ -77,8 +77,8 @@ public static unsafe class PipeFile
 
     /// <summary>
     /// open(2) of a FIFO: waits for the other side (fifo(7)). ENXIO, EINTR, ENOMEM, and EINVAL for access mode 3, which
-    /// neither reads nor writes and would hold no pipe; then the file is not attached. A pipe without a name, opened once
-    /// more by way of /proc, has had both sides: nobody waits.
+    /// neither reads nor writes and would hold no pipe; then the file is not attached. A pipe without a name, opened
+    /// once more by way of /proc, has had both sides: nobody waits.
     /// </summary>
     private static long Open(File* file)
     {
