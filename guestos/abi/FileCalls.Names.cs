@@ -316,13 +316,17 @@ public static unsafe partial class FileCalls
             return Errno.EINVAL;
         if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
+        // This walk does not count as a use.
+        uint expiring = Mounts.Expiring;
         long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow,
             out Inode* root);
         if (error < 0)
             return error;
-        // This walk's own reference must not make it busy.
+        // Nor must its own reference make the mount busy.
         Inode* kept = root;
         Vfs.Release(root);
-        return Mounts.Remove(kept, how.Has(detach));
+        if (!how.Has(expire))
+            return Mounts.Remove(kept, how.Has(detach));
+        return how.Has(force) || how.Has(detach) ? Errno.EINVAL : Mounts.Expire(kept, expiring);
     }
 }

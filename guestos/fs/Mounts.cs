@@ -35,6 +35,11 @@ public static unsafe class Mounts
     private static byte s_nextVolume;
     private static bool s_rootReadOnly;
 
+    /// <summary>
+    /// A bit for each place in the table: umount2(MNT_EXPIRE) has marked that mount, and no path has led into it since.
+    /// </summary>
+    public static uint Expiring { get; private set; }
+
     /// <summary>Mount by index, null for a free place.</summary>
     public static Mount* At(int index) => s_table != null && s_table[index].Point != null ? &s_table[index] : null;
 
@@ -105,24 +110,55 @@ public static unsafe class Mounts
     /// </summary>
     public static long Remove(Inode* root, bool lazy)
     {
-        for (int i = 0; i < Capacity; i++)
-        {
-            Mount* mount = At(i);
-            if (mount == null || mount->Root != root)
-                continue;
-            if (!lazy && InUse(root->Volume))
-                return Errno.EBUSY;
-            mount->Point->Mounted = null;
-            root->Covers = null;
-            Vfs.Release(mount->Point);
-            mount->Point = null;
-            if (!IsPermanent(root))
-                Dissolve(root);
-            Vfs.Release(root);
-            return 0;
-        }
+        int place = PlaceOf(root);
+        if (place < 0)
+            return Errno.EINVAL;
+        if (!lazy && InUse(root->Volume))
+            return Errno.EBUSY;
+        Mount* mount = At(place);
+        Expiring &= ~(1u << place);
+        mount->Point->Mounted = null;
+        root->Covers = null;
+        Vfs.Release(mount->Point);
+        mount->Point = null;
+        if (!IsPermanent(root))
+            Dissolve(root);
+        Vfs.Release(root);
+        return 0;
+    }
 
-        return Errno.EINVAL;
+    /// <summary>
+    /// umount2(MNT_EXPIRE): the mount is marked (EAGAIN), or taken away if <paramref name="expiring"/>, which is
+    /// <see cref="Expiring"/> before the caller's own walk, has its mark. EINVAL and EBUSY as for
+    /// <see cref="Remove"/>.
+    /// </summary>
+    public static long Expire(Inode* root, uint expiring)
+    {
+        int place = PlaceOf(root);
+        if (place < 0)
+            return Errno.EINVAL;
+        if ((expiring & 1u << place) != 0)
+            return Remove(root, false);
+        if (InUse(root->Volume))
+            return Errno.EBUSY;
+        Expiring |= 1u << place;
+        return Errno.EAGAIN;
+    }
+
+    /// <summary>A path has led into the mount whose root this is: it is not to expire yet.</summary>
+    internal static void Used(Inode* root)
+    {
+        if (Expiring != 0)
+            Expiring &= ~(1u << PlaceOf(root));
+    }
+
+    /// <summary>-1: it is no mount's root.</summary>
+    private static int PlaceOf(Inode* root)
+    {
+        for (int i = 0; i < Capacity; i++)
+            if (At(i) != null && s_table[i].Root == root)
+                return i;
+        return -1;
     }
 
     /// <summary>There is one of it, mounted or not.</summary>
@@ -172,6 +208,9 @@ public static unsafe class Mounts
         for (; process != null; process = ProcessTable.FirstAfter(process->Id))
         {
             Inode* directory = FileContext.WorkingDirectoryOf(process);
+            if (directory != null && directory->Volume == volume)
+                return true;
+            directory = FileContext.RootDirectoryOf(process);
             if (directory != null && directory->Volume == volume)
                 return true;
         }

@@ -287,7 +287,11 @@ public static unsafe class PathWalk
         }
 
         while (child != null && child->Mounted != null)
+        {
             child = Step(child, Vfs.Hold(child->Mounted));
+            Mounts.Used(child);
+        }
+
         return child;
     }
 

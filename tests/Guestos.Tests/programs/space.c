@@ -166,6 +166,38 @@ static void attributes(void)
     unlink("m/f"), unlink("m/l"), unlink("m/p");
 }
 
+/* Who holds a mount, and when one expires. */
+static void leaving(void)
+{
+    int leave[2], entered[2];
+    char byte;
+    int fd = open("m/f", O_RDONLY);
+    ask(umount2("m", 0));
+    ask(umount2("m", MNT_EXPIRE));
+    close(fd);
+    pipe(leave);
+    pipe(entered);
+    if (fork() == 0) {
+        chroot("m");
+        write(entered[1], "", 1);
+        read(leave[0], &byte, 1);
+        _exit(0);
+    }
+    read(entered[0], &byte, 1);
+    ask(umount2("m", 0));
+    write(leave[1], "", 1);
+    wait(NULL);
+    ask(umount2("m", MNT_EXPIRE | MNT_DETACH));
+    ask(umount2("m", MNT_EXPIRE | MNT_FORCE));
+    ask(umount2("m", 16));
+    ask(umount2("m/f", MNT_EXPIRE));
+    ask(umount2("m", MNT_EXPIRE));
+    ask(access("m/f", F_OK));
+    ask(umount2("m", MNT_EXPIRE));
+    ask(umount2("m", MNT_EXPIRE));
+    ask(umount2("m", MNT_EXPIRE));
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -200,7 +232,7 @@ int main(int count, char **arguments)
     ask(execl("m/f", "f", NULL));
     ask(mknod("m/null", S_IFCHR | 0666, 0x103));
     ask(open("m/null", O_RDONLY));
-    ask(umount("m"));
+    leaving();
     rmdir("m");
     printf("all answers given\n");
     return 0;
