@@ -6,8 +6,9 @@ namespace Evilman.Tokens;
 
 /// <summary>
 /// Bytes that will become a file, on the disk beside it under a name of their own, readable by their owner alone. While
-/// this object lives its name is locked (flock(2)). A draft that is there and not locked was left by a program that was
-/// killed; it is removed when the next draft of the same file is made.
+/// this object lives it is locked (flock(2)), together with its readers: for a moment it has the file's name already, and
+/// who reads it then is not refused. A draft that is there and not locked was left by a program that was killed; it is
+/// removed when the next draft of the same file is made.
 /// </summary>
 internal sealed partial class Draft : IDisposable
 {
@@ -22,8 +23,8 @@ internal sealed partial class Draft : IDisposable
         stream = new FileStream($"{file}.{Convert.ToHexStringLower(Secret.Random(4))}.draft", new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            Share = FileShare.None,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.Read,
             BufferSize = 0,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });

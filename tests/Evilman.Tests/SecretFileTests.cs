@@ -50,6 +50,19 @@ public sealed class SecretFileTests : IDisposable
         Assert.Equal(Mint.MachineKeyOf(File.ReadAllBytes(At("a")), Secret.ReadKey(At("node.key"))), MachineKeyFile.Read(At("a.machine-key")));
     }
 
+    /// <summary>Readers and writers hold no lock in common: «evilman forward» looks twice a second whether its job is there.</summary>
+    [Fact]
+    public void A_file_can_be_read_from_the_moment_on_at_which_it_has_its_name_and_a_draft_in_use_is_not_removed()
+    {
+        File.WriteAllBytes(At("job"), [1]);
+        using var first = new Draft(At("job"), [2]);
+        using var second = new Draft(At("job"), [3]);
+        first.Become(At("job"), replace: true);
+        Assert.Equal([2], Files.Read(At("job"), 10, "a job"));
+        second.Become(At("job"), replace: true);
+        Assert.Equal([3], Files.Read(At("job"), 10, "a job"));
+    }
+
     [Fact]
     public void A_share_of_a_processor_is_signed_into_a_token_and_a_whole_one_otherwise()
     {
