@@ -9,15 +9,15 @@ namespace Launcher;
 /// </summary>
 internal static class SoleUser
 {
-    private const int Attempts = 200;
+    private const int Attempts = 500;
 
     /// <summary>Nanoseconds between two of them.</summary>
     private const ulong Pause = 10_000_000;
 
     /// <summary>
     /// False when another process of this user goes on running, and that has been said. What is left of a machine that
-    /// has just been killed gets two seconds to go. Root's processes are not counted (setrlimit(2)), and are more than
-    /// machines.
+    /// has just been killed, until its parent has waited for it, gets five seconds to go. Root's processes are not
+    /// counted (setrlimit(2)), and are more than machines.
     /// </summary>
     public static bool Await()
     {

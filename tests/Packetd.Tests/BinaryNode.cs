@@ -117,8 +117,9 @@ internal sealed class BinaryNode : INodeUnderTest
     {
         PacketSocket.kill(lab.Pid, politely ? 15 : 9);
         lab.WaitForEnd();
+        // The next machine of the same user runs when nothing is left of this one, not even what waits for its parent.
         foreach (Puppet puppet in puppets.Values)
-            Programs.AssertEnds(puppet.Pid);
+            Wait.Until(() => !Directory.Exists($"/proc/{puppet.Pid}"), () => $"nobody waits for process {puppet.Pid}", seconds: 30);
         puppets.Clear();
         clock.Time = (now, 0);
         lab.Start();
@@ -217,7 +218,7 @@ internal sealed class BinaryNode : INodeUnderTest
                 return;
             seen.Add(report ? (boot, frame[34..]) : (0, frame));
         }
-        throw new SilentException($"{whom} does not answer");
+        throw new SilentException($"{whom} does not answer; packetd said: {string.Join(" | ", lab.Log.TakeLast(6))}");
     }
 
     private static bool IsReport(byte[] frame, out uint boot)
