@@ -51,6 +51,48 @@ public sealed unsafe class TranslatorTests
         Assert.Equal(2UL * count, machine.Read(0x600080));
     }
 
+    /// <summary>Wherever the code of the block before has ended, and whoever comes here: no flag is alive.</summary>
+    [Fact]
+    public void BlocksBeginWhereTheHostFetchesThemBest()
+    {
+        const int count = 64, bytes = 0x100;
+        var machine = new TestMachine(true, 0);
+        for (int i = 0; i < count; i++)
+        {
+            int length = i % 40;
+            machine.Place(Functions + (ulong)(i * bytes), a =>
+            {
+                a.xor(eax, eax);
+                for (int more = 0; more < length; more++)
+                    a.inc(rax);
+                a.ret();
+            });
+        }
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var next = a.CreateLabel();
+            a.mov(ebx, (uint)Functions);
+            a.mov(ecx, count);
+            a.Label(ref next);
+            a.call(rbx);
+            a.add(ebx, bytes);
+            a.dec(ecx);
+            a.jne(next);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        int found = 0;
+        for (int i = 0; i < Jump.Entries; i++)
+        {
+            var target = machine.S->JumpCache[i];
+            if (target.Rip is < Functions or >= Functions + count * bytes)
+                continue;
+            found++;
+            Assert.Equal(0UL, target.Code % Translator.EntryAlignment);
+        }
+        Assert.True(found > count / 2, $"{found} targets are known");
+    }
+
     /// <summary>Code is changed through another linear address than it runs at.</summary>
     [Fact]
     public void AStoreThroughAnAliasChangesTheCode()
