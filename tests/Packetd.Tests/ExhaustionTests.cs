@@ -134,7 +134,7 @@ public class ExhaustionTests
         other.StartDomain(531, Other); // as user users - 1
         Assert.Equal(5, other.RoundTrips(Other, 5));
         other.StartDomain(532, Boot);
-        other.WaitForLine("domain 1: ended: exit code 4");
+        other.WaitForLine("domain 1: ended: exit code 4", seconds: 20);
         Assert.Equal((5, 5), (lab.RoundTrips(Boot, 5), other.RoundTrips(Other, 5)));
         // And when that is gone it does.
         lab.Order(Boot, 1, 0);
