@@ -37,9 +37,10 @@ internal static unsafe class TraceCalls
     private const uint SetMask = 0x420b;
     private const uint GetSystemCall = 0x420e;
 
-    /// <summary>NT_PRSTATUS and NT_FPREGSET (include/uapi/linux/elf.h).</summary>
+    /// <summary>NT_PRSTATUS, NT_FPREGSET and NT_X86_XSTATE (include/uapi/linux/elf.h).</summary>
     private const ulong GeneralSet = 1;
     private const ulong FloatSet = 2;
+    private const ulong ExtendedSet = 0x202;
 
     /// <summary>struct user, and where its debug registers are (arch/x86/include/asm/user_64.h).</summary>
     private const ulong UserLength = 928;
@@ -227,35 +228,49 @@ internal static unsafe class TraceCalls
         return offset >= DebugRegisters && value == 0 ? 0 : Errno.EIO;
     }
 
-    private static ulong LengthOf(ulong kind) =>
-        (ulong)(kind == GeneralSet ? TracedRegisters.Count * sizeof(ulong) : TracedRegisters.FloatLength);
+    private static ulong LengthOf(ulong kind) => (ulong)(kind switch
+    {
+        GeneralSet => TracedRegisters.Count * sizeof(ulong),
+        FloatSet => TracedRegisters.FloatLength,
+        _ => TracedExtendedState.Length,
+    });
 
     /// <summary>The first <paramref name="length"/> bytes of a set: to the tracer, or from it.</summary>
     private static long Registers(Thread* thread, ulong kind, UserPointer<byte> at, ulong length, bool isSet)
     {
-        byte* image = stackalloc byte[TracedRegisters.FloatLength];     // the larger of the two
+        byte* image = stackalloc byte[TracedExtendedState.Length];     // the largest
         if (kind == GeneralSet)
             TracedRegisters.Get(thread, (ulong*)image);
-        else
+        else if (kind == FloatSet)
             TracedRegisters.GetFloats(thread, image);
+        else
+            TracedExtendedState.Get(thread, image);
         var given = new Span<byte>(image, (int)length);
         bool isDone = isSet ? at.TryGetAll(given) : at.TryPutAll(given);
         if (!isDone)
             return Errno.EFAULT;
         if (!isSet)
             return 0;
-        return kind == GeneralSet
-            ? TracedRegisters.Set(thread, (ulong*)image)
-            : TracedRegisters.SetFloats(thread, image);
+        return kind switch
+        {
+            GeneralSet => TracedRegisters.Set(thread, (ulong*)image),
+            FloatSet => TracedRegisters.SetFloats(thread, image),
+            _ => TracedExtendedState.Set(thread, image),
+        };
     }
 
     private static long RegisterSet(Thread* thread, ulong kind, UserPointer<Vector> at, bool isSet)
     {
         if (!at.TryGet(out Vector vector))
             return Errno.EFAULT;
-        if (kind is not (GeneralSet or FloatSet) || vector.Length % sizeof(ulong) != 0)
+        if (kind is not (GeneralSet or FloatSet or ExtendedSet) || vector.Length % sizeof(ulong) != 0)
             return Errno.EINVAL;
         ulong length = Math.Min(vector.Length, LengthOf(kind));
+        if (kind == ExtendedSet && !FloatState.HasUpper)
+            return Errno.ENODEV;
+        // That one is stored whole or not at all.
+        if (kind == ExtendedSet && isSet && length != LengthOf(kind))
+            return Errno.EFAULT;
         long result = Registers(thread, kind, vector.Base, length, isSet);
         if (result < 0)
             return result;

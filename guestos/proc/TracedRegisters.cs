@@ -195,13 +195,20 @@ public static unsafe class TracedRegisters
     /// <summary>0, or EINVAL for bits of MXCSR that FXRSTOR refuses.</summary>
     public static long SetFloats(Thread* thread, byte* image)
     {
+        if (!IsControlValid(thread, image))
+            return Errno.EINVAL;
         byte* own = thread->UserFrame->Fx;
         uint mask = *(uint*)(own + ControlMask);
-        uint allowed = mask != 0 ? mask : DefaultMask;
-        if ((*(uint*)(image + ControlAndStatus) & ~allowed) != 0)
-            return Errno.EINVAL;
         Unsafe.CopyBlock(own, image, Reserved);
         *(uint*)(own + ControlMask) = mask;
         return 0;
+    }
+
+    /// <summary>FXRSTOR takes the image's MXCSR.</summary>
+    public static bool IsControlValid(Thread* thread, byte* image)
+    {
+        uint mask = *(uint*)(thread->UserFrame->Fx + ControlMask);
+        uint allowed = mask != 0 ? mask : DefaultMask;
+        return (*(uint*)(image + ControlAndStatus) & ~allowed) == 0;
     }
 }

@@ -27,8 +27,9 @@ public sealed class Machine : IDisposable
         : this(new Space(), monitor, loader, memory, lease: lease, module: module) => ownsSpace = true;
 
     /// <param name="entropy">What QEMU's entropy device gives.</param>
+    /// <param name="cpu">The processor that <c>domain</c> is to be.</param>
     public Machine(Space space, string monitor, byte[] loader, int memory = 64, string boot = Space.Boot, string guests = "10.0.0.3", int lease = 0, byte[]? module = null,
-        string entropy = "/dev/urandom")
+        string entropy = "/dev/urandom", string cpu = "host")
     {
         this.space = space;
         Boot = boot;
@@ -42,7 +43,7 @@ public sealed class Machine : IDisposable
         File.WriteAllBytes(keyFile, module ?? keyModule);
         string[] command = monitor == "domain"
             ? [Repository.Program("domain"), "--kernel", Repository.Image("cstrap"), "--initrd", keyFile, "--memory", $"{memory}", "--tap", tap,
-               "--mac", mac, "--append", append]
+               "--mac", mac, "--cpu", cpu, "--append", append]
             : ["qemu-system-x86_64", "-accel", "tcg", "-machine", "microvm,acpi=off", "-cpu", "max", "-m", $"{memory}", "-smp", "1,maxcpus=2", "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false", "-kernel", Repository.Image("cstrap"), "-initrd", keyFile, "-append", append,
                "-netdev", $"tap,id=n,ifname={tap},script=no,downscript=no", "-device", $"virtio-net-device,netdev=n,mac={mac}",

@@ -1,6 +1,7 @@
 /* YMM registers (AVX, AVX2, FMA, F16C), which the program uses without having asked CPUID: over system calls, other threads and
-   processes, signals, fork and exec, and what compilers make of loops. Prints the same on Linux. */
+   processes, signals, fork, exec and a debugger, and what compilers make of loops. Prints the same on Linux. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <immintrin.h>
 #include <pthread.h>
 #include <signal.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -177,6 +180,64 @@ static void with_programs(void)
     printf("exec: %d\n", WEXITSTATUS(status));
 }
 
+/* What a debugger sees of a program that has values in all registers, and what it changes: NT_X86_XSTATE (the area of a processor that
+   has more is longer). */
+static void traced(void)
+{
+    enum { set = 0x202, enabled = 464, saved = 512, upper = 576 };
+    static uint8_t area[16384] __attribute__((aligned(64)));
+    struct state before, after;
+    int status;
+    fill(&before, 7);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        call_with(&before, &after, SYS_kill, getpid(), SIGSTOP, 0);
+        before.ymm[3][21] = 99;
+        before.ymm[4][2] = 98;
+        int changed = same(&before, &after);
+        call_with(&before, &after, SYS_kill, getpid(), SIGSTOP, 0);
+        for (int i = 0; i < 16; i++)
+            memset(before.ymm[i] + 16, 0, 16);
+        _exit(changed * 2 + same(&before, &after));
+    }
+    waitpid(child, &status, 0);
+    struct iovec vector = { area, sizeof area };
+    long given = ptrace(PTRACE_GETREGSET, child, set, &vector);
+    int whole = vector.iov_len, right = 1;
+    for (int i = 0; i < 16; i++)
+        right &= memcmp(area + 160 + 16 * i, before.ymm[i], 16) == 0 && memcmp(area + upper + 16 * i, before.ymm[i] + 16, 16) == 0;
+    printf("traced: %ld, long %d, components %d %d, right %d\n", given, whole >= upper + 256, (int)(*(uint64_t *)(area + enabled) & 7),
+        (int)(*(uint64_t *)(area + saved) & 6), right);
+    area[upper + 3 * 16 + 5] = 99;
+    area[160 + 4 * 16 + 2] = 98;
+    vector.iov_len = 512;
+    printf("short: %ld", ptrace(PTRACE_SETREGSET, child, set, &vector) ? (long)errno : 0);
+    vector.iov_len = whole - 1;
+    printf(", odd: %ld", ptrace(PTRACE_SETREGSET, child, set, &vector) ? (long)errno : 0);
+    static const struct { int at, bit; } wrong[] = { { saved + 7, 0x40 }, { saved + 15, 0x80 }, { saved + 8, 1 }, { saved + 16, 1 },
+        { saved + 63, 1 }, { 24 + 3, 1 } };
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        area[wrong[i].at] ^= wrong[i].bit;
+        vector.iov_len = whole;
+        printf(", wrong: %ld", ptrace(PTRACE_SETREGSET, child, set, &vector) ? (long)errno : 0);
+        area[wrong[i].at] ^= wrong[i].bit;
+    }
+    vector.iov_len = whole;
+    printf(", right: %ld\n", ptrace(PTRACE_SETREGSET, child, set, &vector) ? (long)errno : 0);
+    ptrace(PTRACE_CONT, child, 0, 0);
+    waitpid(child, &status, 0);
+    /* Without the component: initial. */
+    vector.iov_len = sizeof area;
+    ptrace(PTRACE_GETREGSET, child, set, &vector);
+    *(uint64_t *)(area + saved) &= 3;
+    printf("initial: %ld", ptrace(PTRACE_SETREGSET, child, set, &vector));
+    ptrace(PTRACE_CONT, child, 0, 0);
+    waitpid(child, &status, 0);
+    printf(", changed and initial %d\n", WEXITSTATUS(status));
+}
+
 #define COUNT 1000
 
 VECTOR static void computed(void)
@@ -236,6 +297,7 @@ int main(int count, char **arguments)
     with_others();
     with_signals();
     with_programs();
+    traced();
     computed();
     /* What is invalid in VEX encoding stays that. */
     fflush(stdout);

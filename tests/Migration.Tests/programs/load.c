@@ -11,7 +11,9 @@
    wait 0          sleeps for a millisecond over and over; answers with the longest time in microseconds from one waking to the next since
                    the last answer, and with how often it woke
    touch PAGES     dirties so many pages once, then sleeps: a server's share of writing
-   extend 1        executes LZCNT, of which it has not asked CPUID, each time that it answers */
+   extend 1        executes LZCNT, of which it has not asked CPUID, each time that it answers
+   vectors 1       two processes have values in all YMM registers, loaded once: one spins, the other waits in a system call; both are asked
+                   for what is there each time that it answers */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +124,93 @@ static void fill_file_system(int user)
         printf("the file ends: %s\n", strerror(errno));
 }
 
+/* What a process keeps in its registers, what it has found there, and how it is asked: by a word in memory, or by a byte through pipes. */
+struct vectors {
+    uint8_t kept[16][32], found[16][32];
+    volatile long asked, answered;
+    int there[2], back[2];
+    char byte;
+};
+
+static struct vectors *spinning, *waiting;
+static unsigned long questions;
+
+#define ALL(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13) f(14) f(15)
+#define LOAD(n) "vmovdqu " #n "*32(%[kept]), %%ymm" #n "\n"
+#define STORE(n) "vmovdqu %%ymm" #n ", " #n "*32(%[found])\n"
+#define ALL_VECTORS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+    "xmm14", "xmm15"
+
+/* The registers are never loaded again. */
+static void spin(struct vectors *with)
+{
+    __asm__ volatile(ALL(LOAD) "1: mov (%[asked]), %%rax\n cmp (%[answered]), %%rax\n je 1b\n" ALL(STORE)
+        "mov %%rax, (%[answered])\n jmp 1b\n"
+        : : [kept] "r"(with->kept), [found] "r"(with->found), [asked] "r"(&with->asked), [answered] "r"(&with->answered)
+        : "rax", "memory", "cc", ALL_VECTORS);
+}
+
+static void wait_in_calls(struct vectors *with)
+{
+    __asm__ volatile(ALL(LOAD) "1: xor %%eax, %%eax\n mov %[from], %%edi\n syscall\n" ALL(STORE)
+        "mov $1, %%eax\n mov %[to], %%edi\n syscall\n jmp 1b\n"
+        : : [kept] "r"(with->kept), [found] "r"(with->found), [from] "r"(with->there[0]), [to] "r"(with->back[1]), "S"(&with->byte), "d"(1)
+        : "rax", "rdi", "rcx", "r11", "memory", "cc", ALL_VECTORS);
+}
+
+static struct vectors *keep_vectors(int seed, void (*keep)(struct vectors *))
+{
+    struct vectors *with = mmap(0, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (with == MAP_FAILED || pipe(with->there) || pipe(with->back)) {
+        puts("no memory");
+        exit(1);
+    }
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 32; j++)
+            with->kept[i][j] = seed * 31 + i * 7 + j * 3;
+    if (!fork()) {
+        /* Who reads what this program says waits for all that could say something. */
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        keep(with);
+    }
+    return with;
+}
+
+/* What differs between kept and found, or 0. All of this process's own registers are others. */
+static int check_vectors(char *answer)
+{
+    static const uint8_t ones[16][32] = { [0 ... 15] = { [0 ... 31] = 0xff } };
+    struct vectors *all[] = { spinning, waiting };
+    questions++;
+    for (int who = 0; who < 2; who++) {
+        struct vectors *with = all[who];
+        const char *name = who ? "waits" : "spins";
+        memset(with->found, 0, sizeof with->found);
+        __asm__ volatile(ALL(LOAD) : : [kept] "r"(ones) : "memory", ALL_VECTORS);
+        if (who) {
+            if (write(with->there[1], "", 1) != 1 || read(with->back[0], &with->byte, 1) != 1)
+                return sprintf(answer, "wrong: who %s has ended\n", name);
+        } else {
+            struct timespec millisecond = { 0, 1000000 };
+            with->asked++;
+            for (int patience = 30000; with->answered != with->asked; patience--) {
+                if (!patience)
+                    return sprintf(answer, "wrong: who %s has not answered\n", name);
+                nanosleep(&millisecond, 0);
+            }
+        }
+        for (int i = 0; i < 16; i++)
+            for (int j = 0; j < 32; j++)
+                if (with->found[i][j] != with->kept[i][j])
+                    return sprintf(answer, "wrong: who %s has %02x, not %02x in byte %d of YMM%d\n", name, with->found[i][j],
+                        with->kept[i][j], j, i);
+    }
+    return 0;
+}
+
 /* Everything is as it was written, or one line about what is not. */
 static void check(char *answer)
 {
@@ -134,6 +223,11 @@ static void check(char *answer)
     }
     if (is_waiting) {
         sprintf(answer, "right %lld %lld\n", longest_wait / 1000, woken);
+        return;
+    }
+    if (spinning) {
+        if (!check_vectors(answer))
+            sprintf(answer, "right %lu\n", questions);
         return;
     }
     if (is_extending) {
@@ -254,6 +348,10 @@ int main(int count, char **words)
         is_waiting = 1;
     else if (!strcmp(kind, "extend"))
         is_extending = 1;
+    else if (!strcmp(kind, "vectors")) {
+        spinning = keep_vectors(1, spin);
+        waiting = keep_vectors(2, wait_in_calls);
+    }
     else {
         memory = map(amount);
         last_written = 0;
@@ -274,7 +372,7 @@ int main(int count, char **words)
     dup2(null, 1);
     dup2(null, 2);
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock || is_extending)
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock || is_extending || spinning)
         while (1)
             serve(listener, -1);
     if (is_waiting)
