@@ -7,6 +7,7 @@ using System.Threading.Tasks;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
+using Tokenbroker.Http;
 using Tokenbroker.Secrets;
 using Xunit;
 
@@ -49,11 +50,11 @@ public sealed class Browser : IAsyncLifetime
     }
 
     /// <summary>The broker's page in a tab of its own, before anybody has signed in.</summary>
-    internal async Task<IPage> Open()
+    internal async Task<IPage> Open(string path = "")
     {
         IPage page = await browser.NewPageAsync();
         page.SetDefaultTimeout(20_000);
-        await page.GotoAsync($"{Stand.Url}");
+        await page.GotoAsync($"{Stand.Url}{path}");
         return page;
     }
 
@@ -131,6 +132,71 @@ public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
         Assert.Equal(13, browser.Stand.Node.Paid(name));
         Assert.Equal("", await page.InnerTextAsync("#message"));
         await page.CloseAsync();
+    }
+
+    [BrowserFact]
+    public async Task What_the_API_has_is_tried_on_its_page_by_keyboard_alone()
+    {
+        IPage page = await browser.Open("/api");
+        await page.WaitForSelectorAsync("#operations > details");
+        Assert.Equal(Api.Endpoints.Count, await page.Locator("#operations > details").CountAsync());
+        await TabTo(page, "#key");
+        await page.Keyboard.TypeAsync(browser.Key);
+        await Send("GET /v1/plans", body: null);
+        Assert.StartsWith("200", await Answer("GET /v1/plans"), StringComparison.Ordinal);
+        Assert.Contains("\"small\"", await Answer("GET /v1/plans"), StringComparison.Ordinal);
+
+        // A quote costs nothing; sent again as it is, it is the same one.
+        const string Quote = "POST /v1/quotes";
+        await Send(Quote, """{"plan":"small","tokens":7}""");
+        string first = await Answer(Quote);
+        Assert.StartsWith("201", first, StringComparison.Ordinal);
+        Assert.Contains("\"amount\": 700", first, StringComparison.Ordinal);
+        await page.Keyboard.PressAsync("Enter"); // where the focus is: Send
+        await page.WaitForSelectorAsync("details[open] [role=status] p:has-text('answered before')");
+        Assert.Equal(first[first.IndexOf('{', StringComparison.Ordinal)..],
+            (await Answer(Quote))[(await Answer(Quote)).IndexOf('{', StringComparison.Ordinal)..]);
+
+        // Who may not is told why, and so is who wrote nonsense.
+        await Send("GET /v1/audit", body: null);
+        Assert.StartsWith("403", await Answer("GET /v1/audit"), StringComparison.Ordinal);
+        await Send(Quote, """{"plan":3}""");
+        await page.WaitForSelectorAsync("details[open] [role=status] p:has-text('400')");
+        foreach (ColorScheme scheme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
+        {
+            foreach (int width in (int[])[1280, 320])
+            {
+                await Show(page, width, scheme);
+                await AssertAccessible(page);
+            }
+        }
+        await page.CloseAsync();
+
+        ILocator Operation(string name) =>
+            page.Locator("#operations > details", new PageLocatorOptions { Has = page.Locator($"summary > code:text-is('{name}')") });
+        async Task<string> Answer(string name)
+        {
+            ILocator answer = Operation(name).Locator("[role=status]");
+            await answer.Locator("p").WaitForAsync();
+            return await answer.InnerTextAsync();
+        }
+        async Task Send(string name, string? body)
+        {
+            ILocator operation = Operation(name);
+            if (!await operation.EvaluateAsync<bool>("details => details.open"))
+            {
+                await operation.Locator("> summary").FocusAsync();
+                await page.Keyboard.PressAsync("Enter");
+            }
+            if (body is not null)
+            {
+                await operation.Locator("textarea").FocusAsync();
+                await page.Keyboard.PressAsync("Control+A");
+                await page.Keyboard.TypeAsync(body);
+            }
+            await TabTo(page, $"[aria-label='Send {name}']");
+            await page.Keyboard.PressAsync("Enter");
+        }
     }
 
     private async Task SignIn(IPage page)

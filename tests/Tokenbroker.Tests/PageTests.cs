@@ -21,12 +21,12 @@ public sealed partial class PageTests
     private static string Read(string name) => File.ReadAllText(Path.Combine(s_folder, name));
 
     [Theory, OnSqlite]
-    public async Task Three_files_are_served_that_let_nothing_else_in(string kind)
+    public async Task The_files_are_served_that_let_nothing_else_in(string kind)
     {
         await using CustomerStand stand = await CustomerStand.Open(kind);
         using HttpClient client = new() { BaseAddress = new Uri($"{stand.Url}") };
         foreach ((string route, string file) in ((string, string)[])[("/", "index.html"), ("/page.css", "page.css"),
-            ("/page.js", "page.js")])
+            ("/page.js", "page.js"), ("/api", "api.html"), ("/api.js", "api.js")])
         {
             using HttpResponseMessage answer = await client.GetAsync(route);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -38,10 +38,12 @@ public sealed partial class PageTests
         }
     }
 
-    [Fact]
-    public void The_page_keeps_its_own_policy_and_every_control_has_a_name()
+    [Theory]
+    [InlineData("index.html", "page.js")]
+    [InlineData("api.html", "api.js")]
+    public void The_page_keeps_its_own_policy_and_every_control_has_a_name(string file, string code)
     {
-        string page = Read("index.html"), script = Read("page.js");
+        string page = Read(file), script = Read(code);
         Assert.DoesNotMatch(@"<[^>]*\s(on\w+|style)\s*=|<style|<script(?![^>]*\ssrc=)|://", page);
         Assert.DoesNotMatch(@"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script);
         string[] ids = [.. Ids().Matches(page).Select(match => match.Groups[1].Value)];

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Tokenbroker.Http;
 
 /// <summary>
-/// The web page: three files as they are, which use the API as every other customer does. Nothing comes from elsewhere,
-/// and nothing that a node or another customer has named is ever taken for markup or code.
+/// The web pages, for customers and of the API: files as they are, which use the API as every other customer does.
+/// Nothing comes from elsewhere, and nothing that a node or another customer has named is ever taken for markup or code.
 /// </summary>
 internal static class Page
 {
@@ -17,6 +17,8 @@ internal static class Page
     internal static IReadOnlyList<(string Route, string Kind, byte[] Text)> Files { get; } =
     [
         ("/", "text/html; charset=utf-8", Load("index.html")),
+        ("/api", "text/html; charset=utf-8", Load("api.html")),
+        ("/api.js", "text/javascript; charset=utf-8", Load("api.js")),
         ("/page.css", "text/css; charset=utf-8", Load("page.css")),
         ("/page.js", "text/javascript; charset=utf-8", Load("page.js")),
     ];
