@@ -100,18 +100,19 @@ public sealed class ApiTests
         Assert.Equal(Shop.Deposit - 1000, stand.Shop.Balance(bob));
     }
 
-    [Theory, OnSqlite]
+    [Theory, OnSqlite, OnPostgres]
     public async Task An_answer_is_kept_for_seven_days(string kind)
     {
         await using Stand stand = await Stand.Open(kind);
         string key = stand.Shop.AddKey(stand.Shop.Customer, ApiKeys.Buy);
         var first = await stand.Ask("POST", "/v1/machines", key, Machine, "a");
-        int Forget() => stand.Shop.Do(session => Idempotency.Forget(session, stand.Shop.Now));
+        await stand.Ask("POST", "/v1/machines", key, Machine, "b");
+        int Forget() => stand.Shop.Do(session => Idempotency.Forget(session, stand.Shop.Now, most: 1));
         stand.Shop.Now += 7 * 86400;
         Assert.Equal(0, Forget());
         Assert.Equal(first.Text, (await stand.Ask("POST", "/v1/machines", key, Machine, "a")).Text);
         stand.Shop.Now++;
-        Assert.Equal(1, Forget());
+        Assert.Equal((1, 1, 0), (Forget(), Forget(), Forget()));
         Assert.NotEqual(first.Text, (await stand.Ask("POST", "/v1/machines", key, Machine, "a")).Text);
     }
 

@@ -1,7 +1,11 @@
 using System;
 using System.CommandLine;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Text.RegularExpressions;
+using Testing;
+using Tokenbroker.Commands;
 using Tokenbroker.Storage;
 using Xunit;
 
@@ -198,5 +202,14 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("64 hexadecimal digits", Fails(1, "verify"), StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(folder, "master.key"), new string('0', 64));
         Assert.Contains("was made with another master key", Fails(1, "verify"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A process that may have no further thread ends when it wants one.</summary>
+    [Fact]
+    public void The_unit_leaves_room_for_all_threads_of_requests_and_for_those_of_the_runtime()
+    {
+        string unit = File.ReadAllText(Path.Combine(Repository.Root, "deploy", "tokenbroker.service"));
+        int tasks = int.Parse(Regex.Match(unit, @"(?m)^TasksMax=(\d+)$").Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(tasks, ServeCommand.MaxThreads + 40, 256);
     }
 }

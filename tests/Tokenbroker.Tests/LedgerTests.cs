@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Data.Common;
 using System.Linq;
 using Tokenbroker.Ledger;
@@ -172,6 +173,87 @@ public sealed class LedgerTests
                 return session.Run($"UPDATE entry SET {change} WHERE id = 1"); });
             Assert.Contains("entry 1 was changed, or the one before it", shop.Broker.Verify().Faults);
         }
+    }
+
+    // Entry 1 is a deposit, 2 and 3 are purchases for machines 1 and 2.
+    [Theory, OnSqlite, OnPostgres]
+    public void A_sale_that_nothing_has_paid_is_found(string kind)
+    {
+        foreach (int entry in (int[])[1, 3])
+        {
+            using Shop shop = new(kind);
+            shop.Buy(shop.Customer, 10);
+            shop.Buy(shop.Customer, 10);
+            shop.Verified();
+            shop.Do(session => session.Run(
+                $"INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, {entry})"));
+            Assert.Equal([$"sale 99: entry {entry} has not paid it"], shop.Broker.Verify().Faults);
+        }
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_purchase_that_has_sold_other_than_was_paid_is_found(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.Buy(shop.Customer, 10);
+        shop.Do(session => session.Run("INSERT INTO sale (id, chain, first, elements, entry) VALUES (99, 1, 10, 5, 2)"));
+        Assert.Equal(["entry 2: what was paid is not what was sold"], shop.Broker.Verify().Faults);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_node_whose_load_is_another_than_its_machines_have_is_found(string kind)
+    {
+        foreach (string change in (string[])["used_machines = used_machines + 1", "used_memory = used_memory - 1",
+            "used_cpu = used_cpu + 1"])
+        {
+            using Shop shop = new(kind);
+            shop.Buy(shop.Customer, 10, "n1");
+            shop.Buy(shop.Customer, 10, "n2");
+            shop.Do(session => session.Run($"UPDATE node SET {change} WHERE name = 'n2'"));
+            Assert.Equal(["node n2: its load is not that of its machines"], shop.Broker.Verify().Faults);
+        }
+    }
+
+    /// <summary>As a ledger of some hundred thousand purchases takes it.</summary>
+    [PostgresFact]
+    public void A_ledger_is_verified_that_takes_longer_than_a_statement_may()
+    {
+        using Shop shop = new("postgres");
+        shop.Buy(shop.Customer, 10);
+        shop.Do(session =>
+        {
+            session.Script("CREATE SCHEMA slow; "
+                + "CREATE VIEW slow.account AS SELECT a.* FROM (SELECT pg_sleep(1.5)) AS wait, public.account a");
+            return "";
+        });
+        using Database slow = Database.At(shop.Where
+            + ";Command Timeout=1;Cancellation Timeout=-1;Options=-c search_path=slow,public");
+        using Broker broker = new(slow, shop.Master);
+        Assert.Empty(broker.Verify().Faults);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void Pages_of_a_customers_ledger_follow_from_one_another(string kind)
+    {
+        using Shop shop = new(kind);
+        shop.AddCustomer("bob", 7);
+        shop.Buy(shop.Customer, 3);
+        Purchase last = shop.Buy(shop.Customer, 4);
+        shop.Refund(shop.Customer, last.Machine.Name, 150);
+        shop.Buy(shop.Customer, 5);
+        List<EntryView> all = [];
+        long? next = 0;
+        for (; next is { } after; next = all.Count > 9 ? null : next)
+        {
+            Page<EntryView> page = shop.Look(session => Broker.Entries(session, shop.Customer, after, 2));
+            Assert.InRange(page.Items.Count, 1, 2);
+            all.AddRange(page.Items);
+            next = page.Next;
+        }
+        Assert.Equal([Shop.Deposit, -300L, -400, 150, -500], all.Select(entry => entry.Amount));
+        long balance = 0;
+        Assert.All(all, entry => Assert.Equal(balance += entry.Amount, entry.Balance));
+        Assert.Equal(all.Select(entry => entry.Id).Order(), all.Select(entry => entry.Id));
     }
 
     [Theory, OnSqlite, OnPostgres]

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Data.Common;
+using System.IO;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
@@ -15,6 +16,8 @@ namespace Tokenbroker.Tests;
 
 public sealed class StorageTests
 {
+    private volatile bool isFull;
+
     [Theory, OnSqlite, OnPostgres]
     public void A_new_database_gets_every_step_once(string kind)
     {
@@ -211,4 +214,119 @@ public sealed class StorageTests
         Assert.Equal(Shop.Deposit + 80, shop.Balance(shop.Customer));
         shop.Verified();
     }
+
+    [PostgresFact]
+    public void A_step_may_take_longer_than_a_statement_of_a_request()
+    {
+        using Shop shop = new("postgres");
+        using Database hurried = Database.At(shop.Where + ";Command Timeout=1;Cancellation Timeout=-1");
+        Assert.Equal(1, Schema.Migrate(hurried, [.. Schema.Steps, _ => ["SELECT pg_sleep(1.5)"]]));
+    }
+
+    /// <summary>As those are that a server had before it was started anew.</summary>
+    [PostgresFact]
+    public void Who_reads_does_not_hear_that_connections_have_ended()
+    {
+        using Shop shop = new("postgres");
+        using (Barrier together = new(4)) // so that four are kept
+        {
+            Thread[] reading = [.. Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+                shop.Look(session => { together.SignalAndWait(); return session.Number("SELECT 1"); })))];
+            foreach (Thread thread in reading)
+                thread.Start();
+            foreach (Thread thread in reading)
+                thread.Join();
+        }
+        EndOthers(shop);
+        for (int i = 0; i < 4; i++)
+            Assert.Equal(Shop.Deposit, shop.Balance(shop.Customer));
+    }
+
+    [PostgresFact]
+    public async Task Who_writes_hears_once_that_the_connection_has_ended()
+    {
+        using Shop shop = new("postgres");
+        await using Writer writer = new(shop.Database);
+        Task<object> Pay() => writer.Do(session => shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(1)));
+        await Pay();
+        EndOthers(shop);
+        Problem told = await Assert.ThrowsAsync<Problem>(Pay);
+        Assert.Equal((503, "database"), (told.Status, told.Kind));
+        await Pay();
+        Assert.Equal(Shop.Deposit + 2, shop.Balance(shop.Customer));
+    }
+
+    /// <summary>Those of the shop, kept and pooled ones.</summary>
+    private static void EndOthers(Shop shop)
+    {
+        const string Others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        using Database own = Database.At(shop.Where + ";Pooling=false");
+        using Session session = own.Open();
+        session.Number($"SELECT COUNT(pg_terminate_backend(pid)) {Others}");
+        Wait.Until(() => session.Number($"SELECT COUNT(*) {Others}") == 0, "the connections end", seconds: 60);
+    }
+
+    [PostgresFact]
+    public void What_fails_while_somebody_reads_is_told_as_a_failure_of_the_database()
+    {
+        using Shop shop = new("postgres");
+        Problem told = Assert.Throws<Problem>(() => shop.Look(session => session.Number("SELECT 1 / 0")));
+        Assert.Equal((503, "database"), (told.Status, told.Kind));
+        Assert.Contains("division by zero", (string)told.Data["cause"]!, StringComparison.Ordinal);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_backup_overwrites_nothing_and_nobody_else_reads_it(string kind)
+    {
+        using Shop shop = new(kind);
+        string file = shop.File("copy");
+        shop.Database.Backup(file);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        byte[] first = File.ReadAllBytes(file);
+        Assert.Equal("exists", Assert.Throws<Problem>(() => shop.Database.Backup(file)).Kind);
+        Assert.Equal(first, File.ReadAllBytes(file));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public void A_backup_that_fails_leaves_nothing(string kind)
+    {
+        using Shop shop = new(kind);
+        string file = shop.File("copy"), broken = shop.File("broken");
+        File.WriteAllText(broken, "no database, and longer than its header would be: " + new string('x', 100));
+        using Database none = Database.At(kind == "sqlite" ? broken : shop.Where.Replace("Database=t", "Database=none",
+            StringComparison.Ordinal));
+        Assert.ThrowsAny<Exception>(() => none.Backup(file));
+        Assert.False(File.Exists(file));
+        shop.Database.Backup(file);
+    }
+
+    /// <summary>Whoever looks for the reason finds the first one in the log.</summary>
+    [Theory, OnSqlite]
+    public async Task A_disk_that_is_full_fails_what_is_written_and_is_named_and_nothing_has_to_be_started_anew(string kind)
+    {
+        using Shop shop = new(kind);
+        await using Writer writer = new(shop.Database);
+        Task<object> Pay() => writer.Do(session =>
+        {
+            // The file may grow no more, as on a full disk.
+            long most = isFull ? session.Number("PRAGMA page_count") : 1_000_000;
+            session.Number($"PRAGMA max_page_count = {most}");
+            object paid = shop.Broker.Deposit(session, "test", shop.Customer, new NewDeposit(1));
+            session.Send("INSERT INTO setting VALUES ($1, $2)", Guid.NewGuid().ToString(), new byte[100_000]);
+            return paid;
+        });
+        await Pay();
+        isFull = true;
+        for (int i = 0; i < 2; i++)
+        {
+            Problem told = await Assert.ThrowsAsync<Problem>(Pay);
+            Assert.Equal((503, "database"), (told.Status, told.Kind));
+            Assert.Contains("database or disk is full", (string)told.Data["cause"]!, StringComparison.Ordinal);
+        }
+        isFull = false;
+        await Pay();
+        Assert.Equal(Shop.Deposit + 2, shop.Balance(shop.Customer));
+        shop.Verified();
+    }
+
 }

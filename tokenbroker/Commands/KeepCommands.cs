@@ -18,7 +18,7 @@ internal static class KeepCommands
         command.SetAction(result =>
         {
             using Broker broker = place.Broker(result, place.Database(result));
-            Findings found = broker.Verify(result.GetValue(known));
+            Findings found = Verify(broker, result.GetValue(known));
             foreach (string fault in found.Faults)
                 Console.Error.WriteLine($"tokenbroker: {fault}");
             Console.WriteLine(
@@ -29,6 +29,17 @@ internal static class KeepCommands
             return found.Faults.Count == 0 ? 0 : 1;
         });
         return command;
+    }
+
+    /// <summary>Says on a terminal what is being looked at, in a line that is empty again when this returns.</summary>
+    private static Findings Verify(Broker broker, string? known)
+    {
+        const string Beginning = "\r\x1b[K"; // of the line, which is erased (ECMA-48, EL)
+        if (Console.IsErrorRedirected)
+            return broker.Verify(known);
+        Findings found = broker.Verify(known, at => Console.Error.Write($"{Beginning}verify: {at}"));
+        Console.Error.Write(Beginning);
+        return found;
     }
 
     internal static Command CreateBackup(Place place)
@@ -57,7 +68,7 @@ internal static class KeepCommands
             bool isRestored = database.Restore(result.GetValue(file)!, restored =>
             {
                 using Broker broker = place.Broker(result, restored);
-                found = broker.Verify();
+                found = Verify(broker, known: null);
                 return found.Faults.Count == 0;
             });
             foreach (string fault in found!.Faults)

@@ -1,5 +1,6 @@
 using System;
 using System.CommandLine;
+using System.Threading;
 using System.Threading.Tasks;
 using Tokenbroker.Http;
 using Tokenbroker.Market;
@@ -9,6 +10,12 @@ namespace Tokenbroker.Commands;
 /// <summary><c>tokenbroker serve</c>.</summary>
 internal static class ServeCommand
 {
+    /// <summary>
+    /// Threads that requests may have at once. Where the database stands still each request keeps one, and a process that
+    /// may have no further thread ends (deploy/tokenbroker.service, TasksMax, leaves room for those that are the runtime's).
+    /// </summary>
+    internal const int MaxThreads = 64;
+
     internal static Command Create(Place place)
     {
         Option<string> listen = Values.OwnAddress("--listen",
@@ -28,6 +35,8 @@ internal static class ServeCommand
 
     private static async Task<int> Serve(Place place, ParseResult result, ServerOptions options)
     {
+        ThreadPool.SetMinThreads(Math.Min(Environment.ProcessorCount, MaxThreads), 1);
+        ThreadPool.SetMaxThreads(MaxThreads, MaxThreads);
         using Broker broker = place.Broker(result);
         await using Server server = new(broker, options);
         await server.Start();

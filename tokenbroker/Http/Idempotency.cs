@@ -80,8 +80,13 @@ internal static class Idempotency
         Answer answer) => session.Insert(Table.Answer, actor, key, broker.Clock(),
         fingerprint, answer.Status, broker.Answers.Close(answer.Text, Place(actor, key)));
 
-    internal static int Forget(Session session, long now) =>
-        session.Run("DELETE FROM answer WHERE at < $1", now - KeptSeconds);
+    /// <summary>
+    /// Those that are old, and no more than <paramref name="most"/>: whoever writes waits for this, and there may be a week's.
+    /// </summary>
+    /// <returns>How many.</returns>
+    internal static int Forget(Session session, long now, int most) => session.Run(
+        "DELETE FROM answer WHERE (actor, idempotency_key) IN (SELECT actor, idempotency_key FROM answer WHERE at < $1 "
+        + "ORDER BY at LIMIT $2)", now - KeptSeconds, most);
 
     private static string Place(string actor, string key) => $"answer {actor} {key}";
 }

@@ -25,4 +25,8 @@ internal static partial class Log
 
     [LoggerMessage(6, LogLevel.Information, "{Count} machines were never started and have given their places back")]
     internal static partial void Released(ILogger log, int count);
+
+    [LoggerMessage(7, LogLevel.Error,
+        "the clock was set on by {Seconds} s: nothing lapses for {Patience} s, set it back if it was right before")]
+    internal static partial void ClockSet(ILogger log, long seconds, int patience);
 }

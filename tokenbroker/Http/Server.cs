@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Data.Common;
 using System.Diagnostics;
 using System.IO;
 using System.Text;
@@ -33,6 +34,7 @@ internal sealed class Server : IAsyncDisposable
     private const int MaxBodySize = 65536;
     private const int SettledAtOnce = 200;
     private const int AskedAtOnce = 16;
+    private const int ForgottenAtOnce = 2000;
 
     private readonly Broker broker;
     private readonly Writer writer;
@@ -42,11 +44,13 @@ internal sealed class Server : IAsyncDisposable
     private readonly PartitionedRateLimiter<string> limiter;
     private readonly bool logsRequests;
     private readonly CancellationTokenSource stop = new();
+    private readonly ClockWatch watch;
     private Task settling = Task.CompletedTask;
 
     internal Server(Broker broker, ServerOptions options)
     {
         (this.broker, writer, logsRequests) = (broker, new Writer(broker.Database), options.LogsRequests);
+        watch = new ClockWatch(broker.Clock, () => Environment.TickCount64);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
         builder.WebHost.UseUrls(options.Listen);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -64,6 +68,8 @@ internal sealed class Server : IAsyncDisposable
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
             console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // What it says when it does not start, with a stack, is thrown, too.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         if (options.Collector is { } collector)
             Tracing.Add(builder.Services, collector);
         app = builder.Build();
@@ -292,13 +298,21 @@ internal sealed class Server : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(stop.Token))
             {
+                if (watch.Look() is > 0 and var seconds)
+                    Log.ClockSet(log, seconds, ClockWatch.Patience);
+                if (!watch.IsTrusted)
+                    continue;
                 List<(long, bool)> said = await broker.AskForUnstarted(AskedAtOnce, stop.Token);
                 (int settled, int released) = ((int, int))await writer.Do(session =>
                 {
-                    Idempotency.Forget(session, broker.Clock());
                     broker.ForgetQuotes(session);
                     return (broker.SettleLapsed(session, SettledAtOnce), broker.Release(session, said));
                 });
+                while ((int)await writer.Do(session =>
+                    Idempotency.Forget(session, broker.Clock(), ForgottenAtOnce)) == ForgottenAtOnce)
+                {
+                    stop.Token.ThrowIfCancellationRequested();
+                }
                 if (settled > 0)
                     Log.Settled(log, settled);
                 if (released > 0)
@@ -309,9 +323,9 @@ internal sealed class Server : IAsyncDisposable
         {
             // The end.
         }
-        catch (Problem problem)
+        catch (Exception failure) when (failure is Problem or DbException)
         {
-            Log.Database(log, problem.Message);
+            Log.Database(log, failure.Message);
             settling = Settle();
         }
     }

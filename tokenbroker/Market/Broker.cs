@@ -50,7 +50,8 @@ internal sealed partial class Broker : IDisposable
         return key;
     }
 
-    internal Findings Verify(string? known = null) => Verification.Run(Database, Journal, chains, known);
+    internal Findings Verify(string? known = null, Action<string>? tell = null) =>
+        Verification.Run(Database, Journal, chains, known, tell);
 
     internal static void Audit(Session session, long now, string actor, string action, string subject) =>
         session.Run(
@@ -134,14 +135,21 @@ internal sealed partial class Broker : IDisposable
     internal static BalanceView Balance(Session session, long customer) =>
         new(Journal.Balance(session, AccountOf(session, customer)));
 
-    /// <summary>A customer's entries, the oldest first; the amount is what it changed of his balance.</summary>
+    /// <summary>
+    /// A customer's entries, the oldest first; the amount is what it changed of his balance. Each index of the journal is
+    /// read as far as the page goes, so that a page costs the same however many entries there are.
+    /// </summary>
     internal static Page<EntryView> Entries(Session session, long customer, long after, int limit)
     {
         long account = AccountOf(session, customer);
         return PageOf(session.All("""
-            SELECT id, at, kind, reference, CASE WHEN credit = $1 THEN amount ELSE -amount END,
-                CASE WHEN credit = $1 THEN credit_balance ELSE debit_balance END
-            FROM entry WHERE (debit = $1 OR credit = $1) AND id > $2 ORDER BY id LIMIT $3
+            SELECT * FROM (
+                SELECT * FROM (SELECT id, at, kind, reference, -amount AS change, debit_balance AS balance FROM entry
+                    WHERE debit = $1 AND id > $2 ORDER BY id LIMIT $3) AS d
+                UNION ALL
+                SELECT * FROM (SELECT id, at, kind, reference, amount, credit_balance FROM entry
+                    WHERE credit = $1 AND id > $2 ORDER BY id LIMIT $3) AS c) AS both_sides
+            ORDER BY id LIMIT $3
             """, row => new EntryView(row.GetInt64(0), row.GetInt64(1), row.GetString(2), row.GetString(3),
                 row.GetInt64(4), row.GetInt64(5)), account, after, limit + 1), limit, item => item.Id);
     }

@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Tokenbroker.Chains;
 using Tokenbroker.Ledger;
 using Tokenbroker.Secrets;
@@ -15,34 +17,75 @@ internal sealed record Findings(long Entries, string Head, long Accounts, long C
 internal static class Verification
 {
     private const int MaxFaults = 50;
+    private const int TellEveryMs = 200;
 
+    /// <summary>
+    /// Takes as long as there are rows; memory is wanted for the accounts that hold something, and not for the ledger's
+    /// length. Others read and write meanwhile.
+    /// </summary>
     /// <param name="known">"NUMBER:HASH", the head that an earlier run printed, or null: it must still be there, so
     /// that nothing behind it was cut off.</param>
-    internal static Findings Run(Database database, Journal journal, Seal chains, string? known)
+    /// <param name="tell">Hears what is being looked at, several times a second.</param>
+    internal static Findings Run(Database database, Journal journal, Seal chains, string? known, Action<string>? tell)
     {
         using Session session = database.Open();
-        session.Script(database.Dialect == Dialect.Sqlite ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ");
-        Findings findings = Look(session, journal, chains, known);
+        session.IsPatient = true;
+        // What SQLite sorts may be larger than memory, too.
+        session.Script(database.Dialect == Dialect.Sqlite ? "PRAGMA temp_store = FILE; BEGIN"
+            : "BEGIN ISOLATION LEVEL REPEATABLE READ");
+        Findings findings = Look(session, journal, chains, known, tell);
         session.Script("ROLLBACK");
         return findings;
     }
 
-    private static Findings Look(Session session, Journal journal, Seal chains, string? known)
+    private static Findings Look(Session session, Journal journal, Seal chains, string? known, Action<string>? tell)
     {
         List<string> faults = [];
+        long told = 0;
         void Fault(bool isWrong, string sentence)
         {
             if (isWrong && faults.Count < MaxFaults)
                 faults.Add(sentence);
         }
 
-        // The journal: numbers, hashes, balances.
+        // Every row of a table, in the order of numbers that grow up to the last.
+        void Each(string what, string last, string statement, Action<Row> read)
+        {
+            long most = tell is null ? 0 : session.Number($"SELECT COALESCE(MAX({last}), 0) FROM {what}");
+            long count = 0;
+            session.Each(statement, row =>
+            {
+                count++;
+                if (tell is not null && Environment.TickCount64 - told >= TellEveryMs)
+                {
+                    told = Environment.TickCount64;
+                    tell(string.Create(CultureInfo.InvariantCulture, $"{what} {count} of about {most}"));
+                }
+                read(row);
+            });
+        }
+        // Rows of which there are none in a ledger that is in order.
+        void None(string what, string statement, Func<Row, string> sentence)
+        {
+            tell?.Invoke(what);
+            session.Each(statement, row => Fault(true, sentence(row)));
+        }
+
+        // The journal: numbers, hashes, balances. Who has none is not kept, as the machines that have ended.
         Dictionary<long, long> balances = [];
+        long Move(long account, long amount)
+        {
+            ref long balance = ref CollectionsMarshal.GetValueRefOrAddDefault(balances, account, out _);
+            long moved = balance += amount;
+            if (moved == 0)
+                balances.Remove(account);
+            return moved;
+        }
         Dictionary<string, long> byKind = [];
         long number = 0;
         byte[] hash = Journal.Start.ToArray();
         bool isKnown = known is null;
-        session.Each(
+        Each("entry", "id",
             "SELECT id, at, kind, reference, debit, credit, amount, debit_balance, credit_balance, hash FROM "
             + "entry ORDER BY id", row =>
         {
@@ -55,8 +98,8 @@ internal static class Verification
             Fault(!stored.AsSpan().SequenceEqual(journal.Hash(hash, entry)),
                 $"entry {entry.Id} was changed, or the one before it");
             hash = stored; // so that a fault is told once
-            long debit = balances[entry.Debit] = balances.GetValueOrDefault(entry.Debit) - entry.Amount;
-            long credit = balances[entry.Credit] = balances.GetValueOrDefault(entry.Credit) + entry.Amount;
+            long debit = Move(entry.Debit, -entry.Amount);
+            long credit = Move(entry.Credit, entry.Amount);
             Fault(debit != entry.DebitBalance || credit != entry.CreditBalance,
                 $"entry {entry.Id} says other balances than the entries before it");
             byKind[entry.Kind] = byKind.GetValueOrDefault(entry.Kind) + entry.Amount;
@@ -67,7 +110,7 @@ internal static class Verification
 
         // Accounts.
         long sum = 0, accounts = 0, outstanding = 0;
-        session.Each("SELECT id, name, overdraft FROM account ORDER BY id", row =>
+        Each("account", "id", "SELECT id, name, overdraft FROM account ORDER BY id", row =>
         {
             accounts++;
             long balance = balances.GetValueOrDefault(row.GetInt64(0));
@@ -80,47 +123,50 @@ internal static class Verification
 
         // Sales: each element once, in order, paid.
         long chain = 0, sold = 0;
-        session.Each("SELECT chain, first, elements FROM sale ORDER BY chain, first", row =>
+        Each("sale", "id", "SELECT chain, first, elements FROM sale ORDER BY chain, first", row =>
         {
             sold = row.GetInt64(0) == chain ? sold : 0;
             chain = row.GetInt64(0);
             Fault(row.GetInt64(1) != sold, $"chain {chain}: elements from {sold} on were sold twice or left out");
             sold = row.GetInt64(1) + row.GetInt64(2);
         });
-        foreach (string other in session.All(
+        None("chains and their sales",
             "SELECT c.id FROM chain c WHERE c.sold <> COALESCE((SELECT SUM(elements) FROM sale WHERE chain = c.id), 0)",
-            row => $"chain {row.GetInt64(0)}: more or less is sold than its sales say"))
-            Fault(true, other);
-        foreach (string other in session.All("""
-            SELECT e.id FROM entry e WHERE e.kind IN ('purchase', 'resupply') AND e.amount <>
-                COALESCE((SELECT SUM(s.elements * m.value)
-                    FROM sale s JOIN chain c ON c.id = s.chain JOIN machine m ON m.id = c.machine
-                    WHERE s.entry = e.id AND m.account = e.credit), 0)
-            """, row => $"entry {row.GetInt64(0)}: what was paid is not what was sold"))
-            Fault(true, other);
+            row => $"chain {row.GetInt64(0)}: more or less is sold than its sales say");
+        // Grouped before it is joined: no index leads from an entry to its sales.
+        None("entries and what was sold for them", """
+            SELECT e.id FROM entry e LEFT JOIN (
+                SELECT s.entry AS entry, m.account AS account, SUM(s.elements * m.value) AS value
+                FROM sale s JOIN chain c ON c.id = s.chain JOIN machine m ON m.id = c.machine
+                GROUP BY s.entry, m.account) AS paid ON paid.entry = e.id AND paid.account = e.credit
+            WHERE e.kind IN ('purchase', 'resupply') AND e.amount <> COALESCE(paid.value, 0) ORDER BY e.id
+            """, row => $"entry {row.GetInt64(0)}: what was paid is not what was sold");
+        None("sales and what paid them", """
+            SELECT s.id, s.entry FROM sale s JOIN chain c ON c.id = s.chain JOIN machine m ON m.id = c.machine
+                LEFT JOIN entry e ON e.id = s.entry AND e.kind IN ('purchase', 'resupply') AND e.credit = m.account
+            WHERE e.id IS NULL ORDER BY s.id
+            """, row => $"sale {row.GetInt64(0)}: entry {row.GetInt64(1)} has not paid it");
 
         // Machines: their money and their places.
-        session.Each("SELECT id, account, closed FROM machine",
+        Each("machine", "id", "SELECT id, account, closed FROM machine",
             row => Fault(!row.IsDBNull(2) && balances.GetValueOrDefault(row.GetInt64(1)) != 0,
             $"machine {row.GetInt64(0)} is closed and has money left"));
-        foreach (string other in session.All("""
-            SELECT n.name FROM node n WHERE n.used_machines <> (SELECT COUNT(*) FROM machine WHERE node = n.id
-                AND closed IS NULL AND released IS NULL)
-                OR n.used_cpu <> COALESCE((SELECT SUM(p.cpu) FROM machine m JOIN plan p ON p.id = m.plan
-                    WHERE m.node = n.id AND closed IS NULL AND released IS NULL), 0)
-                OR n.used_memory <> COALESCE((SELECT SUM(memory) FROM machine WHERE node = n.id AND closed IS NULL
-                    AND released IS NULL), 0)
-            """, row => $"node {row.GetString(0)}: its load is not that of its machines"))
-            Fault(true, other);
-        foreach (string other in session.All(
+        None("nodes and their machines", """
+            SELECT n.name FROM node n LEFT JOIN (
+                SELECT m.node AS node, COUNT(*) AS machines, SUM(m.memory) AS memory, SUM(p.cpu) AS cpu
+                FROM machine m JOIN plan p ON p.id = m.plan WHERE m.closed IS NULL AND m.released IS NULL
+                GROUP BY m.node) AS load ON load.node = n.id
+            WHERE n.used_machines <> COALESCE(load.machines, 0) OR n.used_memory <> COALESCE(load.memory, 0)
+                OR n.used_cpu <> COALESCE(load.cpu, 0) ORDER BY n.id
+            """, row => $"node {row.GetString(0)}: its load is not that of its machines");
+        None("machines and their addresses",
             "SELECT m.id FROM machine m WHERE (SELECT COUNT(*) FROM claim WHERE machine = m.id AND is_boot = 1) <> "
-            + "CASE WHEN m.closed IS NULL AND m.released IS NULL THEN 1 ELSE 0 END", row => $"machine {row.GetInt64(0)}: its addresses are "
-            + $"not what they should be"))
-            Fault(true, other);
+            + "CASE WHEN m.closed IS NULL AND m.released IS NULL THEN 1 ELSE 0 END",
+            row => $"machine {row.GetInt64(0)}: its addresses are not what they should be");
 
         // The secrets of chains, from the last pebble to the end.
         long count = 0;
-        session.Each("SELECT id, length, chain_end, sealed FROM chain ORDER BY id", row =>
+        Each("chain", "id", "SELECT id, length, chain_end, sealed FROM chain ORDER BY id", row =>
         {
             count++;
             try

@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Concurrent;
+using System.Data.Common;
+using System.IO;
 using System.Threading;
 
 namespace Tokenbroker.Storage;
@@ -41,7 +43,32 @@ internal abstract class Database : IDisposable
     /// <summary>Begins a transaction after those of all others that write.</summary>
     internal abstract void BeginWrite(Session session);
 
-    internal abstract void Backup(string file);
+    /// <summary>
+    /// A copy of one instant while others read and write, which nobody but its owner may read: all of it, or no file when
+    /// this throws.
+    /// </summary>
+    internal void Backup(string file)
+    {
+        if (Path.Exists(file))
+            throw Problem.Conflict("exists", $"{file} exists already, and a backup overwrites nothing");
+        Folder.Demand(file);
+        new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
+        try
+        {
+            CopyInto(file);
+            using FileStream written = new(file, FileMode.Open, FileAccess.ReadWrite);
+            written.Flush(flushToDisk: true);
+        }
+        catch
+        {
+            File.Delete(file);
+            throw;
+        }
+    }
+
+    /// <param name="file">It is empty.</param>
+    protected abstract void CopyInto(string file);
 
     /// <summary>Whether it is a backup that was brought back and was not, or not yet, found to be wanted.</summary>
     internal virtual bool IsUnverified() => false;
@@ -67,6 +94,8 @@ internal abstract class Database : IDisposable
         return result;
     }
 
+    /// <param name="work">May be run several times, of which the last one counts.</param>
+    /// <exception cref="Problem">The database failed.</exception>
     internal T Read<T>(Func<Session, T> work)
     {
         room.Value.Wait();
@@ -82,31 +111,53 @@ internal abstract class Database : IDisposable
 
     private T ReadAlone<T>(Func<Session, T> work)
     {
-        if (!readers.TryTake(out Session? session))
-            session = Open();
-        T result;
-        try
+        for (bool isAgain = false; ; isAgain = true)
         {
-            result = session.Look(work);
-        }
-        catch (Problem)
-        {
+            if (!readers.TryTake(out Session? session))
+                session = Open();
+            T result;
+            try
+            {
+                result = session.Look(work);
+            }
+            catch (Problem)
+            {
+                readers.Add(session);
+                throw;
+            }
+            catch (Exception failure) when (failure is DbException || session.IsLost)
+            {
+                bool isLost = session.IsLost;
+                session.Dispose();
+                if (isLost && !isAgain)
+                {
+                    // So may the others have, if the server was started anew; Npgsql looks after its own pool.
+                    ForgetReaders();
+                    continue;
+                }
+                Problem problem = new(503, "database", "the database did not answer as it should: try again");
+                problem.Data["cause"] = failure.ToString();
+                throw problem;
+            }
+            catch
+            {
+                session.Dispose(); // its transaction may not have ended
+                throw;
+            }
             readers.Add(session);
-            throw;
+            return result;
         }
-        catch
-        {
-            session.Dispose(); // the connection may be broken
-            throw;
-        }
-        readers.Add(session);
-        return result;
+    }
+
+    private void ForgetReaders()
+    {
+        while (readers.TryTake(out Session? session))
+            session.Dispose();
     }
 
     public virtual void Dispose()
     {
-        while (readers.TryTake(out Session? session))
-            session.Dispose();
+        ForgetReaders();
         if (room.IsValueCreated)
             room.Value.Dispose();
     }

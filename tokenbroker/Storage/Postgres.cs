@@ -73,7 +73,7 @@ internal sealed class Postgres : Database
         session.Send("SELECT 1 FROM pg_advisory_xact_lock($1)", WriterLock);
     }
 
-    internal override void Backup(string file) =>
+    protected override void CopyInto(string file) =>
         Tool("pg_dump", "--format=custom", "--no-owner", "--file", file, where.Database!);
 
     internal override bool Restore(string file, Func<Database, bool> verify)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Data;
 using System.Data.Common;
 using System.Linq;
 using Npgsql;
@@ -12,6 +13,8 @@ namespace Tokenbroker.Storage;
 /// </summary>
 internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 {
+    private const int Unlimited = 0;
+
     // What Send left for the next round trip.
     private readonly List<NpgsqlBatchCommand> sent = [];
 
@@ -22,6 +25,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
 
     // The last round trip, whose rows may still be read.
     private NpgsqlBatch? trip;
+
+    internal override bool IsLost => connection.State != ConnectionState.Open;
 
     protected override void Enqueue(string statement, ReadOnlySpan<object?> values)
     {
@@ -84,6 +89,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     {
         Flush();
         using NpgsqlCommand command = new(statements, connection);
+        if (IsPatient)
+            command.CommandTimeout = Unlimited;
         command.ExecuteNonQuery();
     }
 
@@ -111,6 +118,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : Session
     {
         trip?.Dispose();
         trip = new NpgsqlBatch(connection);
+        if (IsPatient)
+            trip.Timeout = Unlimited;
         foreach (NpgsqlBatchCommand command in sent)
             trip.BatchCommands.Add(command);
         sent.Clear();

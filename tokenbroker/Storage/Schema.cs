@@ -13,12 +13,16 @@ internal static class Schema
 {
     internal static IReadOnlyList<Func<Dialect, string[]>> Steps { get; } = [First, Second, Third, Fourth, Fifth];
 
-    /// <summary>Brings the database to the newest version, step by step, each in a transaction of its own.</summary>
+    /// <summary>
+    /// Brings the database to the newest version, step by step, each in a transaction of its own. Takes as long as there are
+    /// rows to be rewritten, and waits for another program that does it.
+    /// </summary>
     /// <returns>How many steps were taken.</returns>
     internal static int Migrate(Database database, IReadOnlyList<Func<Dialect, string[]>> steps)
     {
         int taken = 0;
         using Session session = database.Open();
+        session.IsPatient = true;
         session.Script(database.Dialect.Of(
             "CREATE TABLE IF NOT EXISTS schema_version (number {int} PRIMARY KEY, since {int} NOT NULL)"));
         for (; ; taken++)

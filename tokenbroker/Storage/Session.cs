@@ -22,6 +22,15 @@ internal abstract class Session : IDisposable
     /// </summary>
     internal bool Remembers { get; init; }
 
+    /// <summary>
+    /// Whether a statement may take as long as it does, because it reads or writes whole tables; others are given up after
+    /// the Command Timeout of PostgreSQL's connection string. SQLite gives up none.
+    /// </summary>
+    internal bool IsPatient { get; set; }
+
+    /// <summary>Whether the connection has ended, so that nothing will ever be answered through it.</summary>
+    internal virtual bool IsLost => false;
+
     /// <summary>What was found in this transaction; a new one where nothing is kept.</summary>
     internal T Memory<T>() where T : class, new()
     {

@@ -51,18 +51,11 @@ internal sealed class Sqlite : Database
 
     internal override void BeginWrite(Session session) => session.Send("BEGIN IMMEDIATE");
 
-    /// <summary>A copy of one instant, compact, while others read and write.</summary>
-    internal override void Backup(string file)
+    /// <summary>Compact.</summary>
+    protected override void CopyInto(string file)
     {
-        if (Path.Exists(file))
-            throw Problem.Conflict("exists", $"{file} exists already, and a backup overwrites nothing");
-        Folder.Demand(file);
-        new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
         using Session session = Open();
         session.Run("VACUUM INTO $1", file);
-        using FileStream written = new(file, FileMode.Open, FileAccess.ReadWrite);
-        written.Flush(flushToDisk: true);
     }
 
     internal override bool Restore(string file, Func<Database, bool> verify)

@@ -75,6 +75,13 @@ internal sealed class SqliteSession : Session
 
     internal override void Script(string statements) => Demand(raw.sqlite3_exec(connection, statements));
 
+    /// <summary>SQLite has rolled back by itself where the disk is full, among others (https://sqlite.org/lang_transaction.html).</summary>
+    internal override void Undo()
+    {
+        if (raw.sqlite3_get_autocommit(connection) == 0)
+            base.Undo();
+    }
+
     /// <summary>All statements in one transaction: each would take and give back the file's lock otherwise.</summary>
     internal override T Look<T>(Func<Session, T> work)
     {

@@ -52,11 +52,13 @@ internal sealed class Writer : IAsyncDisposable
         while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             batch.Clear();
+            Exception? first = null;
             try
             {
                 session ??= database.Open(remembers: true);
                 Begin(session);
-                if (!TryTogether(session, batch))
+                first = DoTogether(session, batch);
+                if (first is not null)
                 {
                     session.Undo();
                     Begin(session);
@@ -67,7 +69,7 @@ internal sealed class Writer : IAsyncDisposable
             }
             catch (Exception failure)
             {
-                Fail(batch, failure);
+                Fail(batch, first ?? failure); // what fails afterwards may only say that there is no transaction any more
                 continue;
             }
             foreach (Item item in batch)
@@ -83,9 +85,9 @@ internal sealed class Writer : IAsyncDisposable
     }
 
     /// <summary>Takes what waits into the batch, does and commits it, the latter in one round trip with what is written.</summary>
-    /// <returns>False: something has failed, and it is not known whose, or what it has written; so the transaction is to
-    /// be undone.</returns>
-    private bool TryTogether(Session session, List<Item> batch)
+    /// <returns>Null; or what has failed, and it is not known whose, or what it has written: so the transaction is to be
+    /// undone.</returns>
+    private Exception? DoTogether(Session session, List<Item> batch)
     {
         try
         {
@@ -106,11 +108,11 @@ internal sealed class Writer : IAsyncDisposable
                 }
             }
             session.Commit();
-            return true;
+            return null;
         }
-        catch (Exception)
+        catch (Exception failure)
         {
-            return false;
+            return failure;
         }
     }
 
