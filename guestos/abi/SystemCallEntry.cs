@@ -11,6 +11,7 @@ internal static unsafe class SystemCallEntry
         Thread* thread = Scheduler.EnterKernel(processor);
         // No number is negative, which would say that the registers are others by now.
         thread->CurrentCall = (long)(frame->Rax & long.MaxValue);
+        thread->EndsAtHandler = false;
         ulong number = frame->Rax;
         if (thread->Trace.Tracer != null)
         {

@@ -123,7 +123,7 @@ internal static unsafe class Sockets
         {
             WaitResult.Woken => 0,
             WaitResult.TimedOut => Errno.EAGAIN,
-            _ => Errno.EINTR,
+            _ => Signals.Interrupted(deadline),
         };
 
     public static ulong Deadline(ulong timeout) => timeout == 0 ? ulong.MaxValue : Clock.Monotonic + timeout;

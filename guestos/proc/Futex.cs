@@ -63,7 +63,7 @@ public static unsafe class Futex
         thread->FutexKey = default;
         if (thread->FutexWoken)
             return 0;
-        return result == WaitResult.TimedOut ? Errno.ETIMEDOUT : Errno.EINTR;
+        return result == WaitResult.TimedOut ? Errno.ETIMEDOUT : Signals.Interrupted(deadline);
     }
 
     /// <summary>Wakes who waits on a word of the current process's memory, which is writable.</summary>

@@ -109,8 +109,7 @@ public static unsafe partial class Signals
         bool interrupted = IsInterrupted(thread, frame);
         if (action->Handler > SignalAction.Ignore && signal != Signal.Kill && signal != Signal.Stop)
         {
-            bool mayRestart = (action->Flags & SignalAction.Restart) != 0 && IsRestartable(thread->CurrentCall);
-            if (interrupted && (mayRestart || thread->RestartsAlways))
+            if (interrupted && (MayRestart(thread, thread->CurrentCall, *action) || thread->RestartsAlways))
                 RestartCall(thread, frame);
             thread->RestartsAlways = false;
             Tracing.RemoveTrapFlag(thread);
@@ -196,23 +195,35 @@ public static unsafe partial class Signals
     }
 
     /// <summary>
-    /// System calls that SA_RESTART begins anew (signal(7)); the others return EINTR. Of these FUTEX_WAIT alone may
-    /// have a time limit: it is kept as a moment, not as a length of time.
+    /// The result of a call whose wait until a deadline (ulong.MaxValue: none) a signal has ended: EINTR. Sockets with
+    /// SO_RCVTIMEO or SO_SNDTIMEO and FUTEX_WAIT with a time limit do not begin anew behind a handler.
     /// </summary>
+    internal static long Interrupted(ulong deadline)
+    {
+        Thread.Current->EndsAtHandler = deadline != ulong.MaxValue;
+        return Errno.EINTR;
+    }
+
+    /// <summary>Whether a handler with these flags has a call of the thread begin anew.</summary>
+    private static bool MayRestart(Thread* thread, long number, in SignalAction action) =>
+        (action.Flags & SignalAction.Restart) != 0 && IsRestartable(number) && !thread->EndsAtHandler;
+
+    /// <summary>System calls that SA_RESTART begins anew (signal(7)); the others return EINTR.</summary>
     internal static bool IsRestartable(long number) => (SystemCall)number
         is SystemCall.Read or SystemCall.Write or SystemCall.Readv or SystemCall.Writev
         or SystemCall.Pread64 or SystemCall.Pwrite64 or SystemCall.Preadv or SystemCall.Pwritev
-        or SystemCall.Sendfile or SystemCall.Splice or SystemCall.Ioctl or SystemCall.Fcntl
-        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Connect
-        or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto or SystemCall.Recvfrom
-        or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Clone or SystemCall.Wait4
-        or SystemCall.Waitid or SystemCall.Futex;
+        or SystemCall.Preadv2 or SystemCall.Pwritev2 or SystemCall.Sendfile or SystemCall.Splice
+        or SystemCall.Tee or SystemCall.Vmsplice or SystemCall.Ioctl or SystemCall.Fcntl
+        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Creat
+        or SystemCall.Connect or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto
+        or SystemCall.Recvfrom or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Sendmmsg
+        or SystemCall.Recvmmsg or SystemCall.Clone or SystemCall.Wait4 or SystemCall.Waitid
+        or SystemCall.Futex;
 
     private static bool PushFrame(
         Thread* thread, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)
     {
-        bool mayRestart = (action.Flags & SignalAction.Restart) != 0 && IsRestartable((long)frame->Rax);
-        if (thread->Restarted && !mayRestart)
+        if (thread->Restarted && !MayRestart(thread, (long)frame->Rax, action))
         {
             // A signal without a handler had begun the call anew; with this one's handler in between it has ended.
             // With SA_RESTART it begins anew behind the handler.

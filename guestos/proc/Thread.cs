@@ -159,6 +159,11 @@ public unsafe struct Thread
     /// </summary>
     public bool RestartsAlways;
 
+    /// <summary>
+    /// The call in progress has waited with a time limit: a handler ends it, one with SA_RESTART too (signal(7)).
+    /// </summary>
+    public bool EndsAtHandler;
+
     // ---- ptrace(2) ----
 
     public Trace Trace;

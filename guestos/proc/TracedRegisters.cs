@@ -153,9 +153,12 @@ public static unsafe class TracedRegisters
             return frame->Rax;
         if (thread->RestartsAlways)
             return unchecked((ulong)RestartAlways);
-        if (Signals.IsRestartable(thread->CurrentCall))
+        bool isFutex = (SystemCall)thread->CurrentCall == SystemCall.Futex;
+        if (thread->EndsAtHandler && !isFutex)
+            return frame->Rax;
+        if (Signals.IsRestartable(thread->CurrentCall) && !thread->EndsAtHandler)
             return unchecked((ulong)RestartIfAsked);
-        bool isTimed = (SystemCall)thread->CurrentCall
+        bool isTimed = isFutex || (SystemCall)thread->CurrentCall
             is SystemCall.Nanosleep or SystemCall.ClockNanosleep or SystemCall.Poll;
         return unchecked((ulong)(isTimed ? RestartTimed : RestartWithoutHandler));
     }

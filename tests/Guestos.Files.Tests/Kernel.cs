@@ -247,6 +247,7 @@ namespace Guestos
         public static ulong PendingOf(Thread* thread) => 0;
         public static delegate*<Signal, void> Noted;
         public static ulong KillAndStop => Signal.Kill.Bit | Signal.Stop.Bit;
+        public static long Interrupted(ulong deadline) => Errno.EINTR;
         public static void Take(Thread* thread, Signal signal, byte* information) => new Span<byte>(information, 128).Clear();
         public static void ReplaceMask(ulong mask)
         {

@@ -414,13 +414,36 @@ public sealed unsafe class SignalTests
         });
     }
 
-    /// <summary>signal(7): read begins anew with SA_RESTART and returns EINTR without; nanosleep returns EINTR; without a handler both go on.</summary>
+    /// <summary>
+    /// signal(7), and what Linux does (tests/Guestos.Tests/programs/restarts.c asks it): what waits for files, sockets, locks, children and a futex begins anew
+    /// behind a handler with SA_RESTART; what waits for a time, for several descriptors, for signals or for System V's objects does not.
+    /// </summary>
+    [Fact]
+    public void Only_calls_that_Linux_restarts_begin_anew()
+    {
+        string[] expected =
+        [
+            "Accept", "Accept4", "Clone", "Connect", "Creat", "Fcntl", "Flock", "Futex", "Ioctl", "Open", "Openat", "Pread64", "Preadv", "Preadv2", "Pwrite64",
+            "Pwritev", "Pwritev2", "Read", "Readv", "Recvfrom", "Recvmmsg", "Recvmsg", "Sendfile", "Sendmmsg", "Sendmsg", "Sendto", "Splice", "Tee", "Vmsplice",
+            "Wait4", "Waitid", "Write", "Writev",
+        ];
+        SystemCall[] restarted = [.. Enum.GetValues<SystemCall>().Where(call => Signals.IsRestartable((long)call))];
+        Assert.Equal(expected, restarted.Select(call => call.ToString()).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>
+    /// signal(7): read begins anew with SA_RESTART and returns EINTR without; nanosleep, and what has waited with a time limit, returns EINTR; without a handler
+    /// all go on.
+    /// </summary>
     [Theory]
     [InlineData(SystemCall.Read, SignalAction.Restart, true)]
     [InlineData(SystemCall.Read, 0ul, false)]
+    [InlineData(SystemCall.Read, SignalAction.Restart, false, 1000ul)]
+    [InlineData(SystemCall.Futex, SignalAction.Restart, false, 1000ul)]
+    [InlineData(SystemCall.Futex, null, true, 1000ul)]
     [InlineData(SystemCall.Nanosleep, SignalAction.Restart, false)]
     [InlineData(SystemCall.Nanosleep, null, true)]
-    public void An_interrupted_call_begins_anew_or_ends(SystemCall call, ulong? flags, bool anew)
+    public void An_interrupted_call_begins_anew_or_ends(SystemCall call, ulong? flags, bool anew, ulong deadline = ulong.MaxValue)
     {
         Simulation.Run(() =>
         {
@@ -431,7 +454,7 @@ public sealed unsafe class SignalTests
                     Handle(Of(10), given);
                 TrapFrame* frame = FrameOnStack();
                 frame->Vector = TrapFrame.Syscall;
-                frame->Rax = unchecked((ulong)Errno.EINTR);
+                frame->Rax = unchecked((ulong)Signals.Interrupted(deadline));
                 thread->CurrentCall = (long)call;
                 Signal signal = flags == null ? Signal.Urgent : Of(10);
                 thread->Pending = default;

@@ -277,7 +277,7 @@ internal unsafe struct LocalSocket
         {
             WaitResult.Woken => 0,
             WaitResult.TimedOut => Errno.EAGAIN,
-            _ => Errno.EINTR,
+            _ => Signals.Interrupted(deadline),
         };
 
     public static uint Poll(LocalSocket* socket)
