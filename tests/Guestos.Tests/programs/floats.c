@@ -53,24 +53,7 @@ static int same(const struct state *one, const struct state *other)
         && one->mxcsr == other->mxcsr && memcmp(one->xmm, other->xmm, sizeof one->xmm) == 0;
 }
 
-static int there[2], back[2];
-
-/* Bytes go round between two that have each other's registers in between; both say whether theirs were kept. */
-static int turns(int seed, int from, int to, int begins)
-{
-    struct state before, after;
-    char byte = 1;
-    int kept = 1;
-    fill(&before, seed);
-    for (int i = 0; i < 300; i++) {
-        if (begins || i > 0)
-            kept &= call_with(&before, &after, SYS_write, to, (long)&byte, 1) == 1 && same(&before, &after);
-        kept &= call_with(&before, &after, SYS_read, from, (long)&byte, 1) == 1 && same(&before, &after);
-    }
-    if (!begins)
-        kept &= write(to, &byte, 1) == 1;
-    return kept;
-}
+#include "registers.h"
 
 static void *other_thread(void *unused)
 {
@@ -82,21 +65,12 @@ static void with_others(void)
 {
     pthread_t thread;
     void *kept;
-    if (pipe(there) != 0 || pipe(back) != 0)
-        exit(1);
+    open_pipes();
     pthread_create(&thread, NULL, other_thread, NULL);
     int mine = turns(1, back[0], there[1], 1);
     pthread_join(thread, &kept);
     printf("threads: %d %ld\n", mine, (long)kept);
-
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(turns(4, there[0], back[1], 0));
-    mine = turns(3, back[0], there[1], 1);
-    int status;
-    waitpid(child, &status, 0);
-    printf("processes: %d %d\n", mine, WEXITSTATUS(status));
+    with_processes();
 }
 
 static volatile struct { int control, mxcsr, frame_control, frame_mxcsr, xmm, stack, aligned; } seen;

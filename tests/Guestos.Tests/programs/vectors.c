@@ -44,6 +44,8 @@ static long call_with(const struct state *before, struct state *after, long numb
 
 static int same(const struct state *one, const struct state *other) { return memcmp(one, other, sizeof *one) == 0; }
 
+#include "registers.h"
+
 /* Spins with values in all registers until the other one has had the processor many times, or has come to its end (-1): no system
    call gives it away. */
 static volatile int turns_of_other, turns_of_mine;
@@ -75,24 +77,6 @@ static void *other_thread(void *unused)
     return (void *)(long)spin(&before, &turns_of_other, &turns_of_mine);
 }
 
-static int there[2], back[2];
-
-static int turns(int seed, int from, int to, int begins)
-{
-    struct state before, after;
-    char byte = 1;
-    int kept = 1;
-    fill(&before, seed);
-    for (int i = 0; i < 300; i++) {
-        if (begins || i > 0)
-            kept &= call_with(&before, &after, SYS_write, to, (long)&byte, 1) == 1 && same(&before, &after);
-        kept &= call_with(&before, &after, SYS_read, from, (long)&byte, 1) == 1 && same(&before, &after);
-    }
-    if (!begins)
-        kept &= write(to, &byte, 1) == 1;
-    return kept;
-}
-
 static void with_others(void)
 {
     pthread_t thread;
@@ -103,16 +87,8 @@ static void with_others(void)
     int mine = spin(&before, &turns_of_mine, &turns_of_other);
     pthread_join(thread, &kept);
     printf("threads: %d %ld\n", mine, (long)kept);
-    if (pipe(there) != 0 || pipe(back) != 0)
-        exit(1);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(turns(4, there[0], back[1], 0));
-    mine = turns(3, back[0], there[1], 1);
-    int status;
-    waitpid(child, &status, 0);
-    printf("processes: %d %d\n", mine, WEXITSTATUS(status));
+    open_pipes();
+    with_processes();
 }
 
 /* struct _fpx_sw_bytes and the area behind it (arch/x86/include/uapi/asm/sigcontext.h). */
