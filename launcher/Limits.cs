@@ -29,7 +29,7 @@ internal static class Limits
     public static bool Set(BootToken token, uint tokenCpu)
     {
         // What has a price the node meters itself.
-        ulong paid = token.Prices.IsAny ? MaxCpu : Math.Min((ulong)token.TokenCount * tokenCpu, MaxCpu);
+        ulong paid = token.Prices.IsAny ? MaxCpu : Math.Min((ulong)token.ElementCount * tokenCpu, MaxCpu);
         ulong memory = (token.MemoryMiB + OwnMemory) << 20;
         // Where the soft limit is the lower one, a process that has used up its CPU time is ended by SIGXCPU, which
         // packetd tells from any SIGKILL. Processes are counted by user: where packetd gives machines no users of their

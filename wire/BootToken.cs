@@ -77,7 +77,7 @@ public readonly ref struct BootToken
             && token.fields.Reserved2 == 0
             && token.PrefixLength is >= 8 and <= 30
             && token.GuestCount <= MaxGuests
-            && token.TokenCount > 0
+            && token.ElementCount > 0
             && token.MemoryMiB > 0
             && token.CpuPercent > 0
             && token.Lease > 0
@@ -123,7 +123,7 @@ public readonly ref struct BootToken
     /// <summary>
     /// The k of the thesis: how many elements of the chain the token carries, s_n back to <see cref="First"/>.
     /// </summary>
-    public uint TokenCount => fields.TokenCount;
+    public uint ElementCount => fields.ElementCount;
 
     /// <summary>Seconds that the firmware waits for whoever bought the machine before it ends it.</summary>
     public ushort Lease => fields.Lease;
@@ -154,7 +154,7 @@ public readonly ref struct BootToken
     /// <summary>
     /// Whether hashing <see cref="First"/> k - 1 times gives <see cref="ChainEnd"/>. Costs k - 1 hashes.
     /// </summary>
-    public bool ChainHolds() => HashChain.Leads(in fields.First, in fields.ChainEnd, fields.TokenCount - 1);
+    public bool ChainHolds() => HashChain.Leads(in fields.First, in fields.ChainEnd, fields.ElementCount - 1);
 }
 
 /// <summary>A token's bytes. Addresses are in network order.</summary>
@@ -175,7 +175,7 @@ internal struct BootTokenFields
     public ushort CpuPercent;
     public uint DiskMiB;
     public GuestAddresses Guests;
-    public uint TokenCount;
+    public uint ElementCount;
     public ushort Lease;
     public ushort Reserved2;
     public Digest ChainEnd;

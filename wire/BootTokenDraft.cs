@@ -43,7 +43,7 @@ public readonly ref struct BootTokenDraft
 
     public uint DiskMiB { set => Fields.DiskMiB = value; }
 
-    public uint TokenCount { set => Fields.TokenCount = value; }
+    public uint ElementCount { set => Fields.ElementCount = value; }
 
     public ushort Lease { set => Fields.Lease = value; }
 

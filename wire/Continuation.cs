@@ -27,7 +27,7 @@ public readonly ref struct Continuation
         if (bytes.Length != Size)
             return false;
         token = new Continuation(in MemoryMarshal.AsRef<ContinuationFields>(bytes));
-        return token.fields.Magic == Magic && token.fields.Version == Version && token.TokenCount > 0;
+        return token.fields.Magic == Magic && token.fields.Version == Version && token.ElementCount > 0;
     }
 
     /// <summary>Writes and signs one.</summary>
@@ -45,7 +45,7 @@ public readonly ref struct Continuation
         fields.Magic = Magic;
         fields.Version = Version;
         fields.Node = BinaryPrimitives.ReverseEndianness(node);
-        fields.TokenCount = count;
+        fields.ElementCount = count;
         machine.Slice(0, HashChain.ElementSize).CopyTo(fields.Machine.Room);
         former.Slice(0, HashChain.ElementSize).CopyTo(fields.Former.Room);
         chainEnd.Slice(0, HashChain.ElementSize).CopyTo(fields.ChainEnd.Room);
@@ -56,7 +56,7 @@ public readonly ref struct Continuation
     public uint Node => BinaryPrimitives.ReverseEndianness(fields.Node);
 
     /// <summary>How many elements of the new chain it carries, back to <see cref="First"/>.</summary>
-    public uint TokenCount => fields.TokenCount;
+    public uint ElementCount => fields.ElementCount;
 
     /// <summary>The machine's name: the chain end of the boot token that started it.</summary>
     public ref readonly Digest Machine => ref fields.Machine;
@@ -73,9 +73,9 @@ public readonly ref struct Continuation
         fields.Signature.Bytes);
 
     /// <summary>
-    /// Whether hashing <see cref="First"/> <see cref="TokenCount"/> - 1 times gives <see cref="ChainEnd"/>.
+    /// Whether hashing <see cref="First"/> <see cref="ElementCount"/> - 1 times gives <see cref="ChainEnd"/>.
     /// </summary>
-    public bool ChainHolds() => HashChain.Leads(in fields.First, in fields.ChainEnd, fields.TokenCount - 1);
+    public bool ChainHolds() => HashChain.Leads(in fields.First, in fields.ChainEnd, fields.ElementCount - 1);
 }
 
 /// <summary>A continuation's bytes. The address is in network order.</summary>
@@ -87,7 +87,7 @@ internal struct ContinuationFields
     /// <summary>And two zeros.</summary>
     public uint Version;
     public uint Node;
-    public uint TokenCount;
+    public uint ElementCount;
     public Digest Machine;
     public Digest Former;
     public Digest ChainEnd;

@@ -68,7 +68,7 @@ internal static unsafe class Program
             ulong now = Now(Realtime);
             var token = new BootTokenDraft(magic.Slice(MagicPing.HeaderSize))
             {
-                Node = Node, BootAddress = 0x0A630040, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 100, TokenCount = 1,
+                Node = Node, BootAddress = 0x0A630040, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 100, ElementCount = 1,
                     Lease = 1, Issued = now, Expires = now + 600,
             };
             token.Sign(frame.Slice(6, 6)); // a key that is not the node's

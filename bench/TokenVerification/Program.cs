@@ -13,7 +13,7 @@ internal static unsafe class Program
     {
         Span<byte> token = stackalloc byte[BootToken.Size], key = stackalloc byte[32];
         var draft = new BootTokenDraft(token) { Node = 1, PrefixLength = 24, MemoryMiB = 1, CpuPercent = 1,
-            TokenCount = 1, Lease = 1, Expires = 1 };
+            ElementCount = 1, Lease = 1, Expires = 1 };
         draft.Sign(key);
         HmacSha1 known = new(key);
         int good = 0;

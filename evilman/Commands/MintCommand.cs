@@ -78,7 +78,7 @@ internal static class MintCommand
         for (var i = 0; i < guests.Length; i++)
             guests[i] = $"{Mint.Address(token.Guest(i))}";
         return new TokenLine(path, Convert.ToHexStringLower(token.ChainEnd.Bytes), $"{Mint.Address(token.Node)}",
-            $"{Mint.Address(token.BootAddress)}/{token.PrefixLength}", guests, token.TokenCount, (long)token.Expires,
+            $"{Mint.Address(token.BootAddress)}/{token.PrefixLength}", guests, token.ElementCount, (long)token.Expires,
             path + ".machine-key", token.Prices.IsAny ? path + ".refund" : null, begun ? path + ".chain" : null);
     }
 
@@ -89,12 +89,12 @@ internal static class MintCommand
         Secret.WriteAll([(path + ".chain", chain.Text()), (path, bytes)], force);
         if (!Continuation.TryParse(bytes, out var token))
             throw new Failure("the continuation just minted is malformed"); // Mint checks every field, so this is a bug
-        Say.Step($"{path}: a continuation for {Mint.Address(token.Node)}, with {token.TokenCount} tokens of a new chain");
+        Say.Step($"{path}: a continuation for {Mint.Address(token.Node)}, with {token.ElementCount} tokens of a new chain");
         Say.Note($"machine    {Convert.ToHexStringLower(token.Machine.Bytes)}");
         Say.Note($"further payments come from {path}.chain, once the node has taken it");
         if (Say.IsForPrograms)
             Lines.Print(new ContinuationLine(path, Convert.ToHexStringLower(token.Machine.Bytes),
-                $"{Mint.Address(token.Node)}", token.TokenCount, path + ".chain"), Lines.Default.ContinuationLine);
+                $"{Mint.Address(token.Node)}", token.ElementCount, path + ".chain"), Lines.Default.ContinuationLine);
         return ExitCode.Done;
     }
 
@@ -116,7 +116,7 @@ internal static class MintCommand
             Say.Note($"guest      {string.Join(", ", guests)}");
         }
         Say.Note($"loader     {Convert.ToHexStringLower(token.Loader)}");
-        Say.Note($"payment    {token.TokenCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd.Bytes)}");
+        Say.Note($"payment    {token.ElementCount} tokens, named {Convert.ToHexStringLower(token.ChainEnd.Bytes)}");
         if (token.Prices.IsAny)
         {
             Say.Note(string.Create(CultureInfo.InvariantCulture,

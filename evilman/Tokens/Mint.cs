@@ -97,7 +97,7 @@ public static class Mint
             PrefixLength = (byte)request.PrefixLength,
             CpuPercent = (ushort)request.CpuPercent,
             DiskMiB = (uint)(request.DiskBytes >> 20),
-            TokenCount = (uint)request.Tokens,
+            ElementCount = (uint)request.Tokens,
             Lease = (ushort)request.Lease.TotalSeconds,
             ChainEnd = chain.Element(chain.Length),
             First = chain.Element(chain.Length - request.Tokens + 1),

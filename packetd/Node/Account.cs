@@ -61,7 +61,7 @@ public struct Account
         value = token.Value;
         memory = token.MemoryMiB;
         started = uptime;
-        Credit(in token.First, token.TokenCount, token.TokenCount);
+        Credit(in token.First, token.ElementCount, token.ElementCount);
     }
 
     public readonly bool IsPaid => spent < paid;

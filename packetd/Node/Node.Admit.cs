@@ -55,7 +55,7 @@ public ref partial struct Node<THost>
             return Refusal.DiskNotGiven;
         if (token.CpuPercent < limits.MinCpuShare || token.CpuPercent > WholeProcessor)
             return Refusal.CpuShareNotGiven;
-        if (token.TokenCount > limits.ChainSteps)
+        if (token.ElementCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
         if (!IsSigned(token, in limits.Key) && !(limits.HasFormerKey && IsSigned(token, in limits.FormerKey)))
             return Refusal.BadSignature;
@@ -86,7 +86,7 @@ public ref partial struct Node<THost>
         }
         if (free < 0)
             return Refusal.TooManyDomains;
-        hashed = token.TokenCount;
+        hashed = token.ElementCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         ref readonly HmacSha1 key = ref IsSigned(token, in limits.Key) ? ref limits.Key : ref limits.FormerKey;

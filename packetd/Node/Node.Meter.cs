@@ -96,7 +96,7 @@ public ref partial struct Node<THost>
         if (slot < 0)
             return Refusal.NoSuchDomain;
         ref Account account = ref Measure(slot);
-        if (token.TokenCount > limits.ChainSteps)
+        if (token.ElementCount > limits.ChainSteps)
             return Refusal.ChainTooLong;
         if (!token.SignedWith(in limits.Key) && !token.SignedWith(in limits.FormerKey))
             return Refusal.BadSignature;
@@ -104,10 +104,10 @@ public ref partial struct Node<THost>
             return Refusal.None;
         if (!account.Chain.Is(in token.Former))
             return Refusal.OtherChain;
-        hashed = token.TokenCount;
+        hashed = token.ElementCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
-        if (!account.Credit(in token.First, token.TokenCount, token.TokenCount))
+        if (!account.Credit(in token.First, token.ElementCount, token.ElementCount))
             return Refusal.TooMuchPaid;
         account.Chain = token.ChainEnd;
         return Refusal.None;

@@ -54,7 +54,7 @@ public sealed record Tokens
         var draft = new BootTokenDraft(bytes)
         {
             Node = Node, BootAddress = Boot, Gateway = Gateway, PrefixLength = Prefix, MemoryMiB = MemoryMiB, CpuPercent = CpuPercent, DiskMiB = DiskMiB, Issued = Issued,
-            Expires = Expires, TokenCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20], RefundHash = refund, Value = Value,
+            Expires = Expires, ElementCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20], RefundHash = refund, Value = Value,
         };
         for (int i = 0; i < Prices.Length; i++)
             draft.SetPrice((Resource)i, Prices[i]);

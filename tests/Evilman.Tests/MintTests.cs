@@ -39,7 +39,7 @@ public class MintTests
         Assert.Equal(96u, token.MemoryMiB);
         Assert.Equal(150, token.CpuPercent);
         Assert.Equal(5u, token.DiskMiB);
-        Assert.Equal(7u, token.TokenCount);
+        Assert.Equal(7u, token.ElementCount);
         Assert.Equal(1_700_000_000u, token.Issued);
         Assert.Equal(1_700_000_060u, token.Expires);
         Assert.True(token.ChainHolds());
@@ -73,7 +73,7 @@ public class MintTests
         {
             var bytes = Mint.Continuation(former, count, s_key, chain);
             Assert.True(Continuation.TryParse(bytes, out var next));
-            Assert.Equal((boot.Node, (uint)count), (next.Node, next.TokenCount));
+            Assert.Equal((boot.Node, (uint)count), (next.Node, next.ElementCount));
             Assert.True(next.Machine.Is(in boot.ChainEnd));
             Assert.Equal(end, next.Former.Bytes.ToArray());
             Assert.Equal(chain.Element(chain.Length), next.ChainEnd.Bytes.ToArray());

@@ -59,7 +59,7 @@ internal sealed class Launch : IDisposable
         BootTokenDraft draft = new(token)
         {
             Node = 0x0A000002, BootAddress = 0x0A0000FE, Gateway = gateway, PrefixLength = 8, MemoryMiB = memory, CpuPercent = cpu, Issued = 1, Expires = 2,
-            TokenCount = count, Lease = lease, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
+            ElementCount = count, Lease = lease, Loader = Enumerable.Range(0, 20).Select(i => (byte)(i * 13)).ToArray(),
         };
         foreach (uint guest in guests)
             Assert.True(draft.AddGuest(guest));

@@ -118,7 +118,7 @@ internal sealed class NodeLab : IDisposable
         new BootTokenDraft(payload.AsSpan(MagicPing.HeaderSize))
         {
             Node = Address(Node), BootAddress = Address(Machine), PrefixLength = 24, MemoryMiB = 64, CpuPercent = 100, Issued = now, Expires = now + 60,
-            TokenCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20],
+            ElementCount = Count, Lease = 60, ChainEnd = end, First = first, Loader = new byte[20],
         }.Sign(s_key);
         MagicPing.EmitHeader(payload, MagicKind.Boot);
         return payload;

@@ -39,7 +39,7 @@ public sealed class BrokerTests
         Assert.Equal((0x0A000001u, 0x0A00000Au, 0x0A0000FEu, 24, 1, 0x0A000064u),
             (token.Node, token.BootAddress, token.Gateway, token.PrefixLength, token.GuestCount, token.Guest(0)));
         Assert.Equal((64u, (ushort)100, 0u, 10u, (ushort)60),
-            (token.MemoryMiB, token.CpuPercent, token.DiskMiB, token.TokenCount, token.Lease));
+            (token.MemoryMiB, token.CpuPercent, token.DiskMiB, token.ElementCount, token.Lease));
         Assert.Equal(((ulong)shop.Now, (ulong)shop.Now + 600), (token.Issued, token.Expires));
         Assert.Equal(Convert.FromHexString(Shop.Loader), token.Loader);
         Assert.Equal(bought.Machine.Name, Convert.ToHexStringLower(token.ChainEnd.Bytes));
@@ -450,7 +450,7 @@ public sealed class BrokerTests
         Assert.Equal(Convert.FromHexString(bought.Machine.Name), continuation.Former.Bytes);
         Assert.True(continuation.ChainHolds());
         Assert.True(continuation.SignedWith(new HmacSha1(Encoding.ASCII.GetBytes(Shop.Key))));
-        Assert.Equal(20u, continuation.TokenCount);
+        Assert.Equal(20u, continuation.ElementCount);
         Assert.Equal(9500, shop.Verified().Sold);
         Assert.Single(shop.Resupply(shop.Customer, bought.Machine.Id, 5).Pings);
         Assert.Equal(400, Refused(() => shop.Resupply(shop.Customer, bought.Machine.Id, 51)).Status);

@@ -40,8 +40,8 @@ internal sealed class PayingNode : INodeLink, Market.INodeLink
         Assert(token.SignedWith(Key()), "the broker's signature");
         accounts.TryAdd(Convert.ToHexStringLower(token.ChainEnd.Bytes), new Kept
         {
-            ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.TokenCount,
-            Elements = token.TokenCount, Value = (long)token.Value,
+            ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.ElementCount,
+            Elements = token.ElementCount, Value = (long)token.Value,
         });
     }
 
@@ -100,8 +100,8 @@ internal sealed class PayingNode : INodeLink, Market.INodeLink
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         (account.ChainEnd, account.Last, account.Count) =
-            (token.ChainEnd.Bytes.ToArray(), token.First.Bytes.ToArray(), token.TokenCount);
-        account.Elements += token.TokenCount;
+            (token.ChainEnd.Bytes.ToArray(), token.First.Bytes.ToArray(), token.ElementCount);
+        account.Elements += token.ElementCount;
         return Refusal.None;
     }
 

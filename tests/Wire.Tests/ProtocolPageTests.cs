@@ -159,7 +159,7 @@ public sealed partial class ProtocolPageTests
         var draft = new BootTokenDraft(bytes)
         {
             Node = 0x0A000001, MemoryMiB = 0x123, Issued = 0x1122334455667788, Expires = 0x2233445566778899, BootAddress = 0x0A000002, Gateway = 0x0A000003,
-            PrefixLength = 24, CpuPercent = 0x64, DiskMiB = 0x777, TokenCount = 0x1F, Lease = 0x3C, ChainEnd = s_twenty, First = s_other, Loader = s_third, RefundHash = s_twenty.Reverse().ToArray(),
+            PrefixLength = 24, CpuPercent = 0x64, DiskMiB = 0x777, ElementCount = 0x1F, Lease = 0x3C, ChainEnd = s_twenty, First = s_other, Loader = s_third, RefundHash = s_twenty.Reverse().ToArray(),
             Value = 0x123456789A,
         };
         foreach (Resource resource in Enum.GetValues<Resource>())

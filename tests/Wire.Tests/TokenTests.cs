@@ -16,7 +16,7 @@ public class TokenTests
         var draft = new BootTokenDraft(bytes)
         {
             Node = 0x0A000002, BootAddress = 0x0A000032, Gateway = 0x0A000001, PrefixLength = 24, MemoryMiB = 64, CpuPercent = 100,
-            RefundHash = first, Value = 0x123456789A, DiskMiB = 7, Issued = 1000, Expires = 2000, TokenCount = 10, Lease = 0x1234, ChainEnd = end, First = first, Loader = first,
+            RefundHash = first, Value = 0x123456789A, DiskMiB = 7, Issued = 1000, Expires = 2000, ElementCount = 10, Lease = 0x1234, ChainEnd = end, First = first, Loader = first,
         };
         Assert.True(draft.AddGuest(0x0A000040));
         Assert.True(draft.AddGuest(0x0A000041));
@@ -34,7 +34,7 @@ public class TokenTests
         Assert.True(BootToken.TryParse(Mint(), out BootToken token));
         Assert.Equal((0x0A000002u, 0x0A000032u, 0x0A000001u), (token.Node, token.BootAddress, token.Gateway));
         Assert.Equal((24, 64u, 100, 7u), (token.PrefixLength, token.MemoryMiB, token.CpuPercent, token.DiskMiB));
-        Assert.Equal((1000ul, 2000ul, 10u, 2), (token.Issued, token.Expires, token.TokenCount, token.GuestCount));
+        Assert.Equal((1000ul, 2000ul, 10u, 2), (token.Issued, token.Expires, token.ElementCount, token.GuestCount));
         Assert.Equal((0x0A000040u, 0x0A000041u), (token.Guest(0), token.Guest(1)));
         Assert.Equal(0x1234, token.Lease);
         Assert.True(token.SignedWith(new HmacSha1(s_key)));
@@ -265,7 +265,7 @@ public class TokenTests
         (machine[0], former[1]) = (1, 2);
         Continuation.Emit(bytes, new HmacSha1(s_key), 0x0A000002, 7, machine, former, end, first);
         Assert.True(Continuation.TryParse(bytes, out Continuation token));
-        Assert.Equal((0x0A000002u, 7u), (token.Node, token.TokenCount));
+        Assert.Equal((0x0A000002u, 7u), (token.Node, token.ElementCount));
         Assert.True(token.Machine.Bytes.SequenceEqual(machine) && token.Former.Bytes.SequenceEqual(former) && token.ChainEnd.Bytes.SequenceEqual(end) && token.First.Bytes.SequenceEqual(first));
         Assert.True(token.ChainHolds() && token.SignedWith(new HmacSha1(s_key)));
         for (int bit = 0; bit < bytes.Length * 8; bit++)

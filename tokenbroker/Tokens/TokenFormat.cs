@@ -42,7 +42,7 @@ internal static class TokenFormat
             Gateway = terms.Gateway,
             PrefixLength = (byte)terms.Prefix,
             CpuPercent = (ushort)terms.CpuPercent,
-            TokenCount = terms.Elements,
+            ElementCount = terms.Elements,
             Lease = (ushort)terms.Lease,
             ChainEnd = terms.ChainEnd,
             First = terms.First,
