@@ -33,7 +33,7 @@ internal static unsafe class Network
         }
         StackConfiguration configuration = new()
         {
-            HardwareAddress = s_device.HardwareAddress,
+            MacAddress = s_device.MacAddress,
             Address = arguments.BootAddress,
             PrefixLength = arguments.PrefixLength,
             Gateway = arguments.Gateway,
@@ -88,8 +88,8 @@ internal static unsafe class Network
         NetTransmission transmission;
         transmission.Header = frame->Header;
         transmission.HeaderLength = frame->HeaderLength;
-        transmission.Fragments = (Segment*)frame->Fragments; // the same layout: address, length
-        transmission.FragmentCount = frame->FragmentCount;
+        transmission.Pieces = (BufferPiece*)frame->Pieces; // the same layout: address, length
+        transmission.PieceCount = frame->PieceCount;
         transmission.NeedsChecksum = frame->NeedsChecksum;
         transmission.ChecksumStart = frame->ChecksumStart;
         transmission.ChecksumOffset = frame->ChecksumOffset;
@@ -101,11 +101,11 @@ internal static unsafe class Network
     public static bool Poll()
     {
         ulong now = Idle.Now;
-        Fragment* pieces = stackalloc Fragment[NetDevice.MaxPieces];
+        FramePiece* pieces = stackalloc FramePiece[NetDevice.MaxReceivePieces];
         int frames = 0;
         while (frames < Burst)
         {
-            int count = s_device.Receive((Segment*)pieces, out bool checksumValid);
+            int count = s_device.Receive((BufferPiece*)pieces, out bool checksumValid);
             if (count == 0)
                 break;
             Stack->ReceiveFrame(pieces, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None, now);

@@ -30,7 +30,7 @@ internal sealed class CommandLine
         network (none by default)
           --tap NAME            a TAP interface of the host
           --net-fd N            an inherited descriptor: one datagram is one Ethernet frame
-          --mac MAC             the guest's hardware address (default 02:45:00:00:00:01)
+          --mac MAC             the guest's MAC address (default 02:45:00:00:00:01)
           --offload on|off      frames carry a virtio-net header, so that checksums and
                                 TCP segmentation may be left undone (default on)
         host
@@ -213,7 +213,7 @@ internal sealed class CommandLine
                 ControlDescriptor = Number(name, value, 3, 1023);
                 break;
             case "--mac":
-                Mac = HardwareAddress(value);
+                Mac = MacAddress(value);
                 break;
             case "--offload":
                 Offload = Choice(name, value, "off", "on") == 1;
@@ -271,7 +271,7 @@ internal sealed class CommandLine
                 $"{name} must be {string.Join(", ", choices[..^1]!)} or {choices[^1]}, not \"{value}\"");
     }
 
-    private static byte[] HardwareAddress(string value)
+    private static byte[] MacAddress(string value)
     {
         string[] parts = value.Split(':');
         var address = new byte[6];

@@ -190,10 +190,10 @@ internal static unsafe class Fragments
         ip.Protocol = whole.Protocol;
         ip.DataOffset = Output.HeaderLength(ip.Source);
         ip.TotalLength = ip.DataOffset + whole.Length;
-        Fragment fragment;
-        fragment.Address = whole.Buffer;
-        fragment.Length = whole.Length;
-        Payload payload = new(&fragment, 1, 0, whole.Length);
+        FramePiece piece;
+        piece.Address = whole.Buffer;
+        piece.Length = whole.Length;
+        Payload payload = new(&piece, 1, 0, whole.Length);
         if (ip.Source.IsIpv4)
             Input.Deliver(stack, ip, payload, checksumValid: false, now);
         else

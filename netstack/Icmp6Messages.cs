@@ -46,7 +46,7 @@ internal static unsafe class Icmp6Messages
             case Icmp6.RouterAdvertisement or Icmp6.NeighbourSolicitation or Icmp6.NeighbourAdvertisement:
                 // A router passes on nothing with 255 hops left, so it comes from this link (RFC 4861 §6.1, §7.1).
                 if (ip.HopLimit == NeighbourDiscovery.HopLimit && message[1] == 0 && message.Length == payload.Length
-                    && stack->Link6.IsOn && ip.LinkSource != 0)
+                    && stack->Link6.IsOn && ip.SourceMac != 0)
                     NeighbourDiscovery.Receive(stack, ip, message, now);
                 else
                     stack->Counters.NeighbourDiscoveryIgnored++;

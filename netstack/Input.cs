@@ -5,41 +5,41 @@ namespace Netstack;
 /// <summary>From a received frame to its protocol: Ethernet and IPv4 checks, each with its counter.</summary>
 internal static unsafe class Input
 {
-    internal static void Receive(Stack* stack, Fragment* fragments, int count, FrameFlags flags, bool isLoopback,
+    internal static void Receive(Stack* stack, FramePiece* pieces, int count, FrameFlags flags, bool isLoopback,
         ulong now)
     {
         int total = 0;
         for (int i = 0; i < count; i++)
-            total += fragments[i].Length;
+            total += pieces[i].Length;
         if (!isLoopback)
         {
             stack->Counters.FramesReceived++;
             stack->Counters.BytesReceived += (uint)total;
         }
-        if (count < 1 || !Ethernet.TryParse(new ReadOnlySpan<byte>(fragments->Address, fragments->Length),
+        if (count < 1 || !Ethernet.TryParse(new ReadOnlySpan<byte>(pieces->Address, pieces->Length),
             out Ethernet ethernet))
         {
             stack->Counters.FrameTooShort++;
             return;
         }
         bool broadcast = ethernet.Destination == Ethernet.Broadcast;
-        if (ethernet.Destination != stack->HardwareAddress && !broadcast && !IsGroup6(stack, ethernet))
+        if (ethernet.Destination != stack->MacAddress && !broadcast && !IsGroup6(stack, ethernet))
         {
             stack->Counters.FrameNotForUs++;
             return;
         }
-        // SAFETY: TryParse found at least HeaderLength bytes in the first fragment.
+        // SAFETY: TryParse found at least HeaderLength bytes in the first piece.
         ReadOnlySpan<byte> bytes =
-            new(fragments->Address + Ethernet.HeaderLength, fragments->Length - Ethernet.HeaderLength);
+            new(pieces->Address + Ethernet.HeaderLength, pieces->Length - Ethernet.HeaderLength);
         switch (ethernet.Type)
         {
             case Ethernet.TypeIpv4:
-                ReceiveIpv4(stack, fragments, count, bytes, total - Ethernet.HeaderLength, flags, broadcast, isLoopback,
+                ReceiveIpv4(stack, pieces, count, bytes, total - Ethernet.HeaderLength, flags, broadcast, isLoopback,
                     now);
                 break;
             case Ethernet.TypeArp when !isLoopback:
                 // RFC 826 trusts the packet, but a sender that disagrees with its frame is a forgery.
-                if (!Arp.TryParse(bytes, out Arp arp) || arp.SenderHardware != ethernet.Source)
+                if (!Arp.TryParse(bytes, out Arp arp) || arp.SenderMac != ethernet.Source)
                     stack->Counters.ArpMalformed++;
                 else if (!arp.IsProbe && IsNeverSource(stack, arp.SenderAddress))
                     stack->Counters.ArpBadSender++;
@@ -47,7 +47,7 @@ internal static unsafe class Input
                     NeighbourCache.Receive(stack, arp, now);
                 break;
             case Ethernet.TypeIpv6 when Address.HasIpv6 && (isLoopback || stack->Link6.IsOn):
-                Ipv6Input.Receive(stack, fragments, count, ethernet, flags, isLoopback, now);
+                Ipv6Input.Receive(stack, pieces, count, ethernet, flags, isLoopback, now);
                 break;
             default:
                 stack->Counters.UnknownEtherType++;
@@ -69,7 +69,7 @@ internal static unsafe class Input
         || Output.IsBroadcast(stack, address) || Output.IsNetwork(stack, address);
 
     private static void ReceiveIpv4(
-        Stack* stack, Fragment* fragments, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags,
+        Stack* stack, FramePiece* pieces, int count, ReadOnlySpan<byte> bytes, int available, FrameFlags flags,
         bool broadcast, bool isLoopback, ulong now)
     {
         Ipv4Error error = Ipv4.Parse(bytes, available, out IpHeader ip);
@@ -95,7 +95,7 @@ internal static unsafe class Input
             stack->Counters.Ipv4NotForUs++;
             return;
         }
-        Payload payload = new(fragments, count, Ethernet.HeaderLength + ip.DataOffset, ip.TotalLength - ip.DataOffset);
+        Payload payload = new(pieces, count, Ethernet.HeaderLength + ip.DataOffset, ip.TotalLength - ip.DataOffset);
         if (error == Ipv4Error.Fragment)
         {
             stack->Counters.Ipv4Fragment++;

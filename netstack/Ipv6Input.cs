@@ -15,15 +15,15 @@ internal static unsafe class Ipv6Input
     /// <summary>RFC 2711: routers look into the packet, which hosts do anyway.</summary>
     private const byte RouterAlert = 5;
 
-    internal static void Receive(Stack* stack, Fragment* fragments, int count, in Ethernet ethernet, FrameFlags flags,
+    internal static void Receive(Stack* stack, FramePiece* pieces, int count, in Ethernet ethernet, FrameFlags flags,
         bool isLoopback, ulong now)
     {
-        // SAFETY: the Ethernet header was found in the first fragment.
-        byte* start = fragments->Address + Ethernet.HeaderLength;
-        int contiguous = fragments->Length - Ethernet.HeaderLength;
+        // SAFETY: the Ethernet header was found in the first piece.
+        byte* start = pieces->Address + Ethernet.HeaderLength;
+        int contiguous = pieces->Length - Ethernet.HeaderLength;
         int available = contiguous;
         for (int i = 1; i < count; i++)
-            available += fragments[i].Length;
+            available += pieces[i].Length;
         if (!Ipv6.TryParse(new ReadOnlySpan<byte>(start, contiguous), available, out IpHeader ip))
         {
             stack->Counters.Ipv6Malformed++;
@@ -42,10 +42,10 @@ internal static unsafe class Ipv6Input
             stack->Counters.Ipv6NotForUs++;
             return;
         }
-        ip.LinkSource = ethernet.Source;
+        ip.SourceMac = ethernet.Source;
         ip.Start = start;
         ip.StartLength = contiguous < ip.TotalLength ? contiguous : ip.TotalLength;
-        Payload payload = new(fragments, count, Ethernet.HeaderLength + Ipv6.HeaderLength,
+        Payload payload = new(pieces, count, Ethernet.HeaderLength + Ipv6.HeaderLength,
             ip.TotalLength - Ipv6.HeaderLength);
         Walk(stack, ref ip, payload, (flags & FrameFlags.ChecksumValid) != 0, now);
     }
@@ -120,7 +120,7 @@ internal static unsafe class Ipv6Input
     /// <summary>
     /// Takes fragments of TCP, UDP and ICMPv6 that were sent to one host. A further header behind the fragment header
     /// is refused, though RFC 7112 has it in the first fragment; neighbour discovery (RFC 6980) is dropped where the
-    /// whole packet is looked at, which does not know <see cref="IpHeader.LinkSource"/>.
+    /// whole packet is looked at, which does not know <see cref="IpHeader.SourceMac"/>.
     /// </summary>
     private static void ReceiveFragment(Stack* stack, IpHeader ip, Payload payload, ulong now)
     {

@@ -2,8 +2,8 @@ using System;
 
 namespace Netstack;
 
-/// <summary>A run of bytes that is part of a frame. The bytes belong to whoever made the fragment.</summary>
-public unsafe struct Fragment
+/// <summary>A run of bytes that is part of a frame. The bytes belong to whoever made the piece.</summary>
+public unsafe struct FramePiece
 {
     /// <summary>First byte.</summary>
     public byte* Address;
@@ -42,13 +42,13 @@ public enum FrameFlags : uint
 }
 
 /// <summary>
-/// One frame on its way out: a header, then fragments in order.
+/// One frame on its way out: a header, then pieces in order.
 /// </summary>
 /// <remarks>
 /// The header bytes (everything that is not stream data; at most MTU + 14) are valid only during the call: the link
-/// copies them. Fragments hold TCP stream data and stay where they are until the peer has acknowledged them; when a
+/// copies them. Pieces hold TCP stream data and stay where they are until the peer has acknowledged them; when a
 /// device reads one later than that, it sends bytes that the peer already has and ignores, so a link need not copy
-/// fragments or wait. The fields follow <c>struct virtio_net_hdr</c> (virtio 1.2 §5.1.6).
+/// pieces or wait. The fields follow <c>struct virtio_net_hdr</c> (virtio 1.2 §5.1.6).
 /// </remarks>
 public unsafe struct Transmission
 {
@@ -58,13 +58,13 @@ public unsafe struct Transmission
     /// <summary>Bytes at <see cref="Header"/>.</summary>
     public int HeaderLength;
 
-    /// <summary>Number of fragments, at most the configured <see cref="Link.MaxFragments"/>.</summary>
-    public int FragmentCount;
+    /// <summary>Number of pieces, at most the configured <see cref="Link.MaxPieces"/>.</summary>
+    public int PieceCount;
 
-    /// <summary>The fragments; null when there are none.</summary>
-    public Fragment* Fragments;
+    /// <summary>The pieces; null when there are none.</summary>
+    public FramePiece* Pieces;
 
-    /// <summary>Header and fragments together, in bytes.</summary>
+    /// <summary>Header and pieces together, in bytes.</summary>
     public int TotalLength;
 
     /// <summary>
@@ -127,7 +127,7 @@ public unsafe struct Link
     public delegate*<void*, int, bool, byte*> TakeRing;
 
     /// <summary>
-    /// Takes it back, with its length. The last argument: the link was given fragments of it, which the device may not
+    /// Takes it back, with its length. The last argument: the link was given pieces of it, which the device may not
     /// have read yet; to others it is lent only after that. Null where <see cref="TakeRing"/> is.
     /// </summary>
     public delegate*<void*, byte*, int, bool, void> GiveRing;
@@ -142,12 +142,12 @@ public unsafe struct Link
     public int Mtu;
 
     /// <summary>
-    /// Most fragments in one transmission, 1 to <see cref="MaxFragmentsOfAnyLink"/>. 0 means the most.
+    /// Most pieces in one transmission, 1 to <see cref="MaxPiecesOfAnyLink"/>. 0 means the most.
     /// </summary>
-    public int MaxFragments;
+    public int MaxPieces;
 
     /// <summary>
-    /// Upper bound of <see cref="MaxFragments"/>: 64 KiB of pages, each with a record header before it, fit.
+    /// Upper bound of <see cref="MaxPieces"/>: 64 KiB of pages, each with a record header before it, fit.
     /// </summary>
-    public const int MaxFragmentsOfAnyLink = 36;
+    public const int MaxPiecesOfAnyLink = 36;
 }

@@ -48,10 +48,10 @@ internal static unsafe class Loopback
         at += RecordHeader;
         Bytes.Copy(frame->Header, at, frame->HeaderLength);
         at += frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
+        for (int i = 0; i < frame->PieceCount; i++)
         {
-            Bytes.Copy(frame->Fragments[i].Address, at, frame->Fragments[i].Length);
-            at += frame->Fragments[i].Length;
+            Bytes.Copy(frame->Pieces[i].Address, at, frame->Pieces[i].Length);
+            at += frame->Pieces[i].Length;
         }
         stack->LoopbackTail = tail + need;
         return SendResult.Sent;
@@ -72,10 +72,10 @@ internal static unsafe class Loopback
                 stack->LoopbackHead = 0;
                 continue;
             }
-            Fragment fragment;
-            fragment.Address = at + RecordHeader;
-            fragment.Length = length;
-            Input.Receive(stack, &fragment, 1, FrameFlags.ChecksumValid, isLoopback: true, now);
+            FramePiece piece;
+            piece.Address = at + RecordHeader;
+            piece.Length = length;
+            Input.Receive(stack, &piece, 1, FrameFlags.ChecksumValid, isLoopback: true, now);
             stack->LoopbackHead += (RecordHeader + length + 7) & ~7;
         }
         if (stack->LoopbackHead == stack->LoopbackTail)

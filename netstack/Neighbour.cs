@@ -19,7 +19,7 @@ internal struct Neighbour
     public Address Address;
     public NeighbourState State;
     public byte Attempts;
-    public ulong HardwareAddress;
+    public ulong MacAddress;
 
     /// <summary>When the next request is due, or when the entry becomes old.</summary>
     public ulong Deadline;

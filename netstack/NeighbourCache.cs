@@ -55,7 +55,7 @@ internal static unsafe class NeighbourCache
         Ask(stack, neighbour, now);
     }
 
-    /// <summary>Sends a request to each known neighbour, at the hardware address that it had.</summary>
+    /// <summary>Sends a request to each known neighbour, at the MAC address that it had.</summary>
     internal static void DoubtAll(Stack* stack, ulong now)
     {
         for (int i = 0; i < stack->NeighbourCount; i++)
@@ -90,21 +90,21 @@ internal static unsafe class NeighbourCache
         stack->Counters.ArpRequestsSent++;
         if (!neighbour->Address.IsIpv4)
         {
-            NeighbourDiscovery.Solicit(stack, neighbour->Address, unicast ? neighbour->HardwareAddress : 0);
+            NeighbourDiscovery.Solicit(stack, neighbour->Address, unicast ? neighbour->MacAddress : 0);
             return;
         }
         Arp packet = default;
         packet.Operation = Arp.Request;
-        packet.SenderHardware = stack->HardwareAddress;
+        packet.SenderMac = stack->MacAddress;
         packet.SenderAddress = Output.SourceFor(stack, neighbour->Address).Ipv4;
         packet.TargetAddress = neighbour->Address.Ipv4;
-        Send(stack, packet, unicast ? neighbour->HardwareAddress : Ethernet.Broadcast);
+        Send(stack, packet, unicast ? neighbour->MacAddress : Ethernet.Broadcast);
     }
 
     internal static void Send(Stack* stack, in Arp packet, ulong destination)
     {
         byte* bytes = stackalloc byte[Ethernet.HeaderLength + Arp.Length];
-        Ethernet.Emit(bytes, destination, stack->HardwareAddress, Ethernet.TypeArp);
+        Ethernet.Emit(bytes, destination, stack->MacAddress, Ethernet.TypeArp);
         packet.Emit(bytes + Ethernet.HeaderLength);
         Transmission frame = default;
         frame.Header = bytes;
@@ -123,7 +123,7 @@ internal static unsafe class NeighbourCache
             if (neighbour == null && toUs)
                 neighbour = Allocate(stack, packet.SenderAddress, asked: false, now);
             if (neighbour != null)
-                Learn(stack, neighbour, packet.SenderHardware, now);
+                Learn(stack, neighbour, packet.SenderMac, now);
         }
         if (!toUs)
         {
@@ -134,35 +134,35 @@ internal static unsafe class NeighbourCache
             return;
         Arp reply = default;
         reply.Operation = Arp.Reply;
-        reply.SenderHardware = stack->HardwareAddress;
+        reply.SenderMac = stack->MacAddress;
         reply.SenderAddress = packet.TargetAddress;
-        reply.TargetHardware = packet.SenderHardware;
+        reply.TargetMac = packet.SenderMac;
         reply.TargetAddress = packet.SenderAddress;
         stack->Counters.ArpRequestsAnswered++;
-        Send(stack, reply, packet.SenderHardware);
+        Send(stack, reply, packet.SenderMac);
     }
 
     /// <summary>
-    /// A neighbour of IPv6 has told its hardware address in a solicitation or advertisement of its own accord (RFC 4861
+    /// A neighbour of IPv6 has told its MAC address in a solicitation or advertisement of its own accord (RFC 4861
     /// §7.2.3, §6.3.4): it is asked again before long.
     /// </summary>
-    internal static void Note(Stack* stack, Address address, ulong hardware, ulong now)
+    internal static void Note(Stack* stack, Address address, ulong mac, ulong now)
     {
         Neighbour* neighbour = Find(stack, address);
         if (neighbour == null)
             neighbour = Allocate(stack, address, asked: false, now);
         bool isNews = neighbour->State is NeighbourState.Free or NeighbourState.Incomplete
-            || neighbour->HardwareAddress != hardware;
+            || neighbour->MacAddress != mac;
         if (isNews)
         {
-            Learn(stack, neighbour, hardware, now);
+            Learn(stack, neighbour, mac, now);
             neighbour->Deadline = now + DelayTime;
         }
     }
 
     /// <summary>A neighbour advertisement (RFC 4861 §7.2.5). One that nobody asked for makes no entry.</summary>
-    /// <param name="hardware">0 where it is not told.</param>
-    internal static void Advertised(Stack* stack, Address address, ulong hardware, bool isSolicited, bool overrides,
+    /// <param name="mac">0 where it is not told.</param>
+    internal static void Advertised(Stack* stack, Address address, ulong mac, bool isSolicited, bool overrides,
         ulong now)
     {
         Neighbour* neighbour = Find(stack, address);
@@ -172,8 +172,8 @@ internal static unsafe class NeighbourCache
             return;
         }
         bool isKnown = neighbour->State != NeighbourState.Incomplete;
-        bool isOther = hardware != 0 && hardware != neighbour->HardwareAddress;
-        if (!isKnown && hardware == 0)
+        bool isOther = mac != 0 && mac != neighbour->MacAddress;
+        if (!isKnown && mac == 0)
             return;
         if (isKnown && isOther && !overrides)
         {
@@ -182,15 +182,15 @@ internal static unsafe class NeighbourCache
             return;
         }
         if (isSolicited || !isKnown || isOther)
-            Learn(stack, neighbour, hardware != 0 ? hardware : neighbour->HardwareAddress, now);
+            Learn(stack, neighbour, mac != 0 ? mac : neighbour->MacAddress, now);
         if (!isSolicited && (!isKnown || isOther))
             neighbour->Deadline = now + DelayTime;
     }
 
-    private static void Learn(Stack* stack, Neighbour* neighbour, ulong hardware, ulong now)
+    private static void Learn(Stack* stack, Neighbour* neighbour, ulong mac, ulong now)
     {
         bool waited = neighbour->State == NeighbourState.Incomplete;
-        neighbour->HardwareAddress = hardware;
+        neighbour->MacAddress = mac;
         neighbour->State = NeighbourState.Reachable;
         neighbour->Attempts = 0;
         neighbour->Deadline = now + ReachableTime;
@@ -205,7 +205,7 @@ internal static unsafe class NeighbourCache
             frame.TotalLength = stack->HeldLength[held];
             frame.HeaderLength = frame.TotalLength;
             stack->HeldLength[held] = 0;
-            Ethernet.Emit(frame.Header, hardware, stack->HardwareAddress, Output.TypeOf(neighbour->Address));
+            Ethernet.Emit(frame.Header, mac, stack->MacAddress, Output.TypeOf(neighbour->Address));
             Output.Transmit(stack, &frame);
         }
         if (stack->OutputPending)

@@ -40,16 +40,16 @@ internal static unsafe class NeighbourDiscovery
 
     // ---- what is sent ----
 
-    /// <summary>Asks for a neighbour: itself where its hardware address is known, else its group.</summary>
-    internal static void Solicit(Stack* stack, Address target, ulong hardware)
+    /// <summary>Asks for a neighbour: itself where its MAC address is known, else its group.</summary>
+    internal static void Solicit(Stack* stack, Address target, ulong mac)
     {
         Address source = Output.SourceFor(stack, target);
         // From :: it would ask whether anybody has the address.
         if (source.IsUnspecified)
             return;
-        Address to = hardware != 0 ? target : target.SolicitedNode;
+        Address to = mac != 0 ? target : target.SolicitedNode;
         SendNeighbour(stack, Icmp6.NeighbourSolicitation, 0, target, source, to,
-            hardware != 0 ? hardware : Ethernet.GroupOf(to), OptionSource);
+            mac != 0 ? mac : Ethernet.GroupOf(to), OptionSource);
     }
 
     /// <summary>Asks whether anybody has an address that is to be ours (RFC 4862 §5.4.2).</summary>
@@ -92,7 +92,7 @@ internal static unsafe class NeighbourDiscovery
         byte* bytes = stackalloc byte[MessageAt + Icmp6.HeaderLength + OptionUnit];
         byte* at = bytes + MessageAt;
         Begin(at, Icmp6.RouterSolicitation, 0);
-        EmitHardware(at + Icmp6.HeaderLength, OptionSource, stack->HardwareAddress);
+        EmitMac(at + Icmp6.HeaderLength, OptionSource, stack->MacAddress);
         Send(stack, bytes, Icmp6.HeaderLength + OptionUnit, source, Address.AllRouters,
             Ethernet.GroupOf(Address.AllRouters));
     }
@@ -113,16 +113,16 @@ internal static unsafe class NeighbourDiscovery
         BigEndian.Store32(at + 4, (uint)flags << 24);
     }
 
-    private static void EmitHardware(byte* at, byte option, ulong hardware)
+    private static void EmitMac(byte* at, byte option, ulong mac)
     {
         at[0] = option;
         at[1] = 1;
-        BigEndian.Store48(at + 2, hardware);
+        BigEndian.Store48(at + 2, mac);
     }
 
-    /// <param name="option">Of our hardware address; 0 for none.</param>
+    /// <param name="option">Of our MAC address; 0 for none.</param>
     private static void SendNeighbour(Stack* stack, byte type, byte flags, Address target, Address source,
-        Address destination, ulong hardware, byte option)
+        Address destination, ulong mac, byte option)
     {
         // Another host may have our addresses by now.
         if (stack->FilterPeersOnly)
@@ -131,23 +131,23 @@ internal static unsafe class NeighbourDiscovery
         byte* at = bytes + MessageAt;
         Begin(at, type, flags);
         Ipv6.StoreAddress(at + TargetAt, target);
-        EmitHardware(at + NeighbourLength, option, stack->HardwareAddress);
-        Send(stack, bytes, option == 0 ? NeighbourLength : NeighbourLength + OptionUnit, source, destination, hardware);
+        EmitMac(at + NeighbourLength, option, stack->MacAddress);
+        Send(stack, bytes, option == 0 ? NeighbourLength : NeighbourLength + OptionUnit, source, destination, mac);
     }
 
     /// <summary>Completes and sends a message that lies at <see cref="MessageAt"/>.</summary>
-    private static void Send(Stack* stack, byte* bytes, int length, Address source, Address destination, ulong hardware)
+    private static void Send(Stack* stack, byte* bytes, int length, Address source, Address destination, ulong mac)
     {
         byte* at = bytes + MessageAt;
         uint sum = Checksum.Sum(at, length) + Checksum.PseudoHeader(source, destination, Ipv6.ProtocolIcmp, length);
         Unsafe.WriteUnaligned(at + 2, (ushort)~Checksum.Fold(sum));
         Ipv6.Emit(bytes + Ethernet.HeaderLength, source, destination, Ipv6.ProtocolIcmp, HopLimit, length);
-        SendFrame(stack, bytes, MessageAt + length, hardware);
+        SendFrame(stack, bytes, MessageAt + length, mac);
     }
 
-    private static void SendFrame(Stack* stack, byte* bytes, int length, ulong hardware)
+    private static void SendFrame(Stack* stack, byte* bytes, int length, ulong mac)
     {
-        Ethernet.Emit(bytes, hardware, stack->HardwareAddress, Ethernet.TypeIpv6);
+        Ethernet.Emit(bytes, mac, stack->MacAddress, Ethernet.TypeIpv6);
         Transmission frame = default;
         frame.Header = bytes;
         frame.TotalLength = length;
@@ -252,8 +252,8 @@ internal static unsafe class NeighbourDiscovery
     }
 
     /// <summary>A sender that disagrees with its frame, or that would be a group.</summary>
-    private static bool IsForged(ulong hardware, in IpHeader ip) =>
-        hardware != 0 && (hardware != ip.LinkSource || Ethernet.IsGroup(hardware));
+    private static bool IsForged(ulong mac, in IpHeader ip) =>
+        mac != 0 && (mac != ip.SourceMac || Ethernet.IsGroup(mac));
 
     /// <summary>False when an option is empty or longer than what is left (RFC 4861 §4.6).</summary>
     private static bool TryParse(ReadOnlySpan<byte> rest, out Options options)
@@ -279,11 +279,11 @@ internal static unsafe class NeighbourDiscovery
         return true;
     }
 
-    private static void ReceiveSolicitation(Stack* stack, in IpHeader ip, Address target, ulong hardware, ulong now)
+    private static void ReceiveSolicitation(Stack* stack, in IpHeader ip, Address target, ulong mac, ulong now)
     {
         bool isDuplicateProbe = ip.Source.IsUnspecified;
         Interface6.OwnAddress* own = stack->Link6.Find(target);
-        if (own == null || isDuplicateProbe && (hardware != 0 || !ip.Destination.IsMulticast6))
+        if (own == null || isDuplicateProbe && (mac != 0 || !ip.Destination.IsMulticast6))
         {
             stack->Counters.NeighbourDiscoveryIgnored++;
             return;
@@ -297,18 +297,18 @@ internal static unsafe class NeighbourDiscovery
         }
         if (stack->FilterPeersOnly)
             return;
-        if (hardware != 0)
-            NeighbourCache.Note(stack, ip.Source, hardware, now);
+        if (mac != 0)
+            NeighbourCache.Note(stack, ip.Source, mac, now);
         stack->Counters.ArpRequestsAnswered++;
         if (isDuplicateProbe)
             SendNeighbour(stack, Icmp6.NeighbourAdvertisement, OverrideFlag, target, target, Address.AllNodes,
                 Ethernet.GroupOf(Address.AllNodes), OptionTarget);
         else
             SendNeighbour(stack, Icmp6.NeighbourAdvertisement, SolicitedFlag | OverrideFlag, target, target, ip.Source,
-                ip.LinkSource, OptionTarget);
+                ip.SourceMac, OptionTarget);
     }
 
-    private static void ReceiveAdvertisement(Stack* stack, in IpHeader ip, Address target, byte flags, ulong hardware,
+    private static void ReceiveAdvertisement(Stack* stack, in IpHeader ip, Address target, byte flags, ulong mac,
         ulong now)
     {
         bool isSolicited = (flags & SolicitedFlag) != 0;
@@ -325,7 +325,7 @@ internal static unsafe class NeighbourDiscovery
             stack->Counters.NeighbourDiscoveryIgnored++;
             return;
         }
-        NeighbourCache.Advertised(stack, target, hardware, isSolicited, (flags & OverrideFlag) != 0, now);
+        NeighbourCache.Advertised(stack, target, mac, isSolicited, (flags & OverrideFlag) != 0, now);
     }
 
     /// <summary>Somebody else has the address.</summary>

@@ -13,7 +13,7 @@ internal enum SendResult
     /// <summary>The device has no room; <see cref="Stack.LinkReady"/> follows.</summary>
     Busy,
 
-    /// <summary>The neighbour's hardware address is being resolved.</summary>
+    /// <summary>The neighbour's MAC address is being resolved.</summary>
     Unresolved,
 
     NoRoute,
@@ -39,7 +39,7 @@ internal static unsafe class Output
         Enclose(frame, source, destination, protocol, fragment);
         if (stack->IsLocal(destination))
         {
-            Ethernet.Emit(frame->Header, stack->HardwareAddress, stack->HardwareAddress, TypeOf(destination));
+            Ethernet.Emit(frame->Header, stack->MacAddress, stack->MacAddress, TypeOf(destination));
             return Loopback.Send(stack, frame);
         }
         if (stack->FilterArmed && !PassesFilter(stack, frame, source, destination, protocol))
@@ -47,14 +47,14 @@ internal static unsafe class Output
             stack->Counters.Filtered++;
             return SendResult.Sent;
         }
-        ulong hardware;
+        ulong mac;
         if (IsBroadcast(stack, destination))
         {
-            hardware = Ethernet.Broadcast;
+            mac = Ethernet.Broadcast;
         }
         else if (destination.IsMulticast6)
         {
-            hardware = Ethernet.GroupOf(destination);
+            mac = Ethernet.GroupOf(destination);
         }
         else
         {
@@ -67,16 +67,16 @@ internal static unsafe class Output
             Neighbour* neighbour = NeighbourCache.Resolve(stack, next, ref neighbourHint, now);
             if (neighbour->State == NeighbourState.Incomplete)
             {
-                if (hold && frame->FragmentCount == 0)
+                if (hold && frame->PieceCount == 0)
                 {
                     NeighbourCache.Hold(stack, neighbour, frame);
                     return SendResult.Sent;
                 }
                 return SendResult.Unresolved;
             }
-            hardware = neighbour->HardwareAddress;
+            mac = neighbour->MacAddress;
         }
-        Ethernet.Emit(frame->Header, hardware, stack->HardwareAddress, TypeOf(destination));
+        Ethernet.Emit(frame->Header, mac, stack->MacAddress, TypeOf(destination));
         return Transmit(stack, frame);
     }
 
@@ -127,14 +127,14 @@ internal static unsafe class Output
         fixed (byte* bytes = rest)
         {
             // SAFETY: the loopback copies during the call.
-            Fragment fragment;
-            fragment.Address = bytes;
-            fragment.Length = rest.Length;
+            FramePiece piece;
+            piece.Address = bytes;
+            piece.Length = rest.Length;
             Transmission frame = default;
             frame.Header = stack->Scratch;
             frame.HeaderLength = TransportOffset + headerLength;
-            frame.Fragments = &fragment;
-            frame.FragmentCount = 1;
+            frame.Pieces = &piece;
+            frame.PieceCount = 1;
             frame.TotalLength = frame.HeaderLength + rest.Length;
             short hint = -1;
             return Send(stack, &frame, source, destination, protocol, ref hint, hold: false, now);

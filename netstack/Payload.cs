@@ -3,21 +3,21 @@ using System;
 namespace Netstack;
 
 /// <summary>
-/// A run of bytes inside a received frame that may lie in several fragments. Valid while the frame is being received.
+/// A run of bytes inside a received frame that may lie in several pieces. Valid while the frame is being received.
 /// </summary>
 internal unsafe struct Payload
 {
-    private Fragment* fragments;
+    private FramePiece* pieces;
     private int count;
 
-    /// <summary>Where the run begins in the first fragment.</summary>
+    /// <summary>Where the run begins in the first piece.</summary>
     private int offset;
 
     internal int Length;
 
-    internal Payload(Fragment* fragments, int count, int offset, int length)
+    internal Payload(FramePiece* pieces, int count, int offset, int length)
     {
-        this.fragments = fragments;
+        this.pieces = pieces;
         this.count = count;
         this.offset = offset;
         Length = length;
@@ -31,9 +31,9 @@ internal unsafe struct Payload
         {
             if (count == 0 || Length == 0)
                 return default;
-            int contiguous = fragments->Length - offset;
-            // SAFETY: Normalize keeps offset inside the first fragment.
-            return new ReadOnlySpan<byte>(fragments->Address + offset, contiguous < Length ? contiguous : Length);
+            int contiguous = pieces->Length - offset;
+            // SAFETY: Normalize keeps offset inside the first piece.
+            return new ReadOnlySpan<byte>(pieces->Address + offset, contiguous < Length ? contiguous : Length);
         }
     }
 
@@ -53,19 +53,19 @@ internal unsafe struct Payload
     /// <summary>Copies <paramref name="length"/> bytes, which the run must have.</summary>
     internal readonly void CopyTo(byte* to, int length)
     {
-        // SAFETY: length <= Length, and the fragments hold Length bytes from offset on.
-        Fragment* fragment = fragments;
+        // SAFETY: length <= Length, and the pieces hold Length bytes from offset on.
+        FramePiece* piece = pieces;
         int offset = this.offset;
         while (length > 0)
         {
-            int part = fragment->Length - offset;
+            int part = piece->Length - offset;
             if (part > length)
                 part = length;
-            Bytes.Copy(fragment->Address + offset, to, part);
+            Bytes.Copy(piece->Address + offset, to, part);
             to += part;
             length -= part;
             offset = 0;
-            fragment++;
+            piece++;
         }
     }
 
@@ -74,14 +74,14 @@ internal unsafe struct Payload
     {
         ulong sum = 0;
         bool odd = false;
-        Fragment* fragment = fragments;
+        FramePiece* piece = pieces;
         int offset = this.offset;
-        for (int left = Length; left > 0; fragment++, offset = 0)
+        for (int left = Length; left > 0; piece++, offset = 0)
         {
-            int part = fragment->Length - offset;
+            int part = piece->Length - offset;
             if (part > left)
                 part = left;
-            uint folded = Checksum.Sum(fragment->Address + offset, part);
+            uint folded = Checksum.Sum(piece->Address + offset, part);
             sum += odd ? Checksum.AtOddOffset(folded) : folded;
             odd ^= (part & 1) != 0;
             left -= part;
@@ -91,10 +91,10 @@ internal unsafe struct Payload
 
     private void Normalize()
     {
-        while (count > 0 && offset >= fragments->Length)
+        while (count > 0 && offset >= pieces->Length)
         {
-            offset -= fragments->Length;
-            fragments++;
+            offset -= pieces->Length;
+            pieces++;
             count--;
         }
     }

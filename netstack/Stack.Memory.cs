@@ -14,7 +14,7 @@ public unsafe partial struct Stack
     public Counters Counters;
 
     internal Link Link;
-    internal ulong HardwareAddress;
+    internal ulong MacAddress;
     internal uint Gateway;
     internal int AddressCount;
     internal fixed uint Addresses[MaxAddresses];
@@ -166,7 +166,7 @@ public unsafe partial struct Stack
         Lay(stack, full);
 
         stack->Link = full.Link;
-        stack->HardwareAddress = full.HardwareAddress;
+        stack->MacAddress = full.MacAddress;
         stack->Gateway = full.Gateway;
         stack->SecretLow = full.SecretLow;
         stack->SecretHigh = full.SecretHigh;
@@ -244,12 +244,12 @@ public unsafe partial struct Stack
         Default(ref c.LoopbackBuffer, 65536);
         Default(ref c.TimeWaitMilliseconds, 60000);
         Default(ref c.Link.Mtu, 1500);
-        Default(ref c.Link.MaxFragments, Link.MaxFragmentsOfAnyLink);
+        Default(ref c.Link.MaxPieces, Link.MaxPiecesOfAnyLink);
         if (c.DatagramSockets == -1)
             c.DatagramSockets = 0;
         if (c.LoopbackBuffer == -1)
             c.LoopbackBuffer = 0;
-        if (!IsValid(c.Link) || Ethernet.IsGroup(c.HardwareAddress) || c.HardwareAddress >> 48 != 0
+        if (!IsValid(c.Link) || Ethernet.IsGroup(c.MacAddress) || c.MacAddress >> 48 != 0
             || c.PrefixLength is < 0 or > 32
             || c.Connections is < 1 or > Handles.FirstListener || c.ReservedConnections < 0
             || c.ReservedConnections >= c.Connections
@@ -270,7 +270,7 @@ public unsafe partial struct Stack
 
     private static bool IsValid(in Link link) =>
         link.Transmit != null && (link.TakeRing == null) == (link.GiveRing == null) && link.Mtu is >= 576 and <= 9000
-            && link.MaxFragments is >= 1 and <= Link.MaxFragmentsOfAnyLink;
+            && link.MaxPieces is >= 1 and <= Link.MaxPiecesOfAnyLink;
 
     private static void Default(ref int field, int value)
     {

@@ -14,20 +14,20 @@ public unsafe partial struct Stack
     /// <summary>
     /// Takes one received Ethernet frame (no FCS, no virtio header) of 14 to 65,549 bytes. Nothing of it is kept.
     /// </summary>
-    /// <param name="fragments">Its pieces in order; the first holds all headers.</param>
-    public void ReceiveFrame(Fragment* fragments, int count, FrameFlags flags, ulong now)
+    /// <param name="pieces">Its pieces in order; the first holds all headers.</param>
+    public void ReceiveFrame(FramePiece* pieces, int count, FrameFlags flags, ulong now)
     {
-        Input.Receive(Self, fragments, count, flags, isLoopback: false, now);
+        Input.Receive(Self, pieces, count, flags, isLoopback: false, now);
         Loopback.Drain(Self, now);
     }
 
     /// <summary>The same for a frame in one piece.</summary>
     public void ReceiveFrame(byte* frame, int length, FrameFlags flags, ulong now)
     {
-        Fragment fragment;
-        fragment.Address = frame;
-        fragment.Length = length;
-        ReceiveFrame(&fragment, 1, flags, now);
+        FramePiece piece;
+        piece.Address = frame;
+        piece.Length = length;
+        ReceiveFrame(&piece, 1, flags, now);
     }
 
     /// <summary>The device has room again after <see cref="Link.Transmit"/> said false.</summary>
@@ -122,9 +122,9 @@ public unsafe partial struct Stack
     }
 
     /// <summary>Takes the MAC address of the machine it arrived on; <see cref="Announce"/> tells the others.</summary>
-    public void ChangeHardwareAddress(ulong hardwareAddress)
+    public void ChangeMacAddress(ulong mac)
     {
-        HardwareAddress = hardwareAddress;
+        MacAddress = mac;
     }
 
     /// <summary>
@@ -138,7 +138,7 @@ public unsafe partial struct Stack
     {
         Link full = link;
         Default(ref full.Mtu, 1500);
-        Default(ref full.MaxFragments, Link.MaxFragmentsOfAnyLink);
+        Default(ref full.MaxPieces, Link.MaxPiecesOfAnyLink);
         if (!IsValid(full) || full.Mtu + Output.TransportOffset > FrameBufferSize)
             return false;
         Link = full;
@@ -158,7 +158,7 @@ public unsafe partial struct Stack
     /// <summary>
     /// Announces every own address by gratuitous ARP, as request and as reply (RFC 5227 §3), or by an advertisement to
     /// all (RFC 4861 §7.2.6), now and four times more, a second apart: one may be lost (RFC 5944 §4.6). Known
-    /// neighbours are also sent requests, which carry our hardware address and are repeated until they reply.
+    /// neighbours are also sent requests, which carry our MAC address and are repeated until they reply.
     /// </summary>
     public void Announce(ulong now)
     {
@@ -188,12 +188,12 @@ public unsafe partial struct Stack
         Stack* stack = Self;
         Arp packet = default;
         packet.Operation = Arp.Request;
-        packet.SenderHardware = HardwareAddress;
+        packet.SenderMac = MacAddress;
         packet.SenderAddress = address;
         packet.TargetAddress = address;
         NeighbourCache.Send(stack, packet, Ethernet.Broadcast);
         packet.Operation = Arp.Reply;
-        packet.TargetHardware = HardwareAddress;
+        packet.TargetMac = MacAddress;
         NeighbourCache.Send(stack, packet, Ethernet.Broadcast);
     }
 
@@ -236,7 +236,7 @@ public unsafe partial struct Stack
     /// From now on this host sends only to the peers that are let through, since another host may have its address by
     /// now: TCP connections to their addresses and ports, new ones too, and answers to their own ARP requests. Nothing
     /// else is answered, neighbour solicitations of IPv6 among it; no ARP request, no solicitation and no announcement
-    /// leaves, and the known hardware addresses stay valid. The peers have to be on the link.
+    /// leaves, and the known MAC addresses stay valid. The peers have to be on the link.
     /// </summary>
     public void FilterAllButPeers()
     {

@@ -37,10 +37,10 @@ public unsafe struct EntropyDevice
     /// </summary>
     public int Read(Span<byte> into)
     {
-        Segment segment;
-        segment.Address = buffer;
-        segment.Length = Math.Min(into.Length, MaxRead);
-        if (segment.Length == 0 || !requests.Add(&segment, 0, 1, 0))
+        BufferPiece piece;
+        piece.Address = buffer;
+        piece.Length = Math.Min(into.Length, MaxRead);
+        if (piece.Length == 0 || !requests.Add(&piece, 0, 1, 0))
             return 0;
         if (requests.Publish())
             transport.Notify(0);
@@ -51,7 +51,7 @@ public unsafe struct EntropyDevice
                 return 0;
             Processor.Pause();
         }
-        // SAFETY: Take bounds length by the segment's.
+        // SAFETY: Take bounds length by the piece's.
         new ReadOnlySpan<byte>(buffer, (int)length).CopyTo(into);
         return (int)length;
     }

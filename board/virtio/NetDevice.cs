@@ -28,8 +28,8 @@ public unsafe struct NetTransmission
     public int HeaderLength;
 
     /// <summary>Read by the device at any time until it is done with the frame.</summary>
-    public Segment* Fragments;
-    public int FragmentCount;
+    public BufferPiece* Pieces;
+    public int PieceCount;
 
     public bool NeedsChecksum;
     public ushort ChecksumStart;
@@ -62,10 +62,10 @@ public unsafe struct NetDevice
 
     private const int SlotSize = 2048;
     public const int MaxHeader = SlotSize - DeviceHeaderSize;
-    public const int MaxFragments = 64;
+    public const int MaxTransmitPieces = 64;
 
     /// <summary>Most pieces that one received frame has: 64 KiB and headers in buffers of 4 KiB.</summary>
-    public const int MaxPieces = 32;
+    public const int MaxReceivePieces = 32;
 
     private const int ReceiveQueue = 0;
     private const int TransmitQueue = 1;
@@ -80,13 +80,13 @@ public unsafe struct NetDevice
     private int bufferSize;
     private int heldCount;
     private bool wantsRoom;
-    private fixed ushort held[MaxPieces];
+    private fixed ushort held[MaxReceivePieces];
 
     /// <summary>What driver and device agreed on.</summary>
     public ulong Features { get; private set; }
 
     /// <summary>Six bytes in the low 48 bits, the first byte highest.</summary>
-    public ulong HardwareAddress { get; private set; }
+    public ulong MacAddress { get; private set; }
 
     public readonly bool CanChecksum => (Features & VirtioNetFCsum) != 0;
     public readonly bool CanSegment => (Features & VirtioNetFHostTso4) != 0;
@@ -139,7 +139,7 @@ public unsafe struct NetDevice
     /// </summary>
     /// <param name="memory">Contiguous for the device, aligned to 4,096, its own until <see cref="Stop"/>.</param>
     /// <param name="virtualBase">
-    /// Subtracted from an address to make it physical: memory's, and those of all fragments.
+    /// Subtracted from an address to make it physical: memory's, and those of all pieces.
     /// </param>
     public bool TryStart(VirtioMmio device, byte* memory, ulong length, ulong virtualBase, in NetOptions options)
     {
@@ -184,7 +184,7 @@ public unsafe struct NetDevice
             return false;
 
         for (int i = 0; i < 6 && (features & VirtioNetFMac) != 0; i++)
-            HardwareAddress = HardwareAddress << 8 | device.ReadConfiguration8(i);
+            MacAddress = MacAddress << 8 | device.ReadConfiguration8(i);
         bufferSize = o.ReceiveBufferSize;
         device.Start();
         for (int i = 0; i < o.ReceiveBuffers && i < receiveSize; i++)
@@ -211,18 +211,18 @@ public unsafe struct NetDevice
     /// </summary>
     public bool Transmit(NetTransmission* frame)
     {
-        if (frame->HeaderLength > MaxHeader || frame->FragmentCount > MaxFragments)
+        if (frame->HeaderLength > MaxHeader || frame->PieceCount > MaxTransmitPieces)
         {
             Malformed++;
             return true;
         }
-        if (!HasRoom(frame->FragmentCount + 1))
+        if (!HasRoom(frame->PieceCount + 1))
         {
             TakeTransmitted();
-            if (!HasRoom(frame->FragmentCount + 1))
+            if (!HasRoom(frame->PieceCount + 1))
             {
                 wantsRoom = true;
-                if (!transmit.RequestInterrupt() || !TakeTransmitted() || !HasRoom(frame->FragmentCount + 1))
+                if (!transmit.RequestInterrupt() || !TakeTransmitted() || !HasRoom(frame->PieceCount + 1))
                     return false;
                 wantsRoom = false;
             }
@@ -241,12 +241,12 @@ public unsafe struct NetDevice
         new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength)
             .CopyTo(new Span<byte>(slot + DeviceHeaderSize, MaxHeader));
 
-        Segment* segments = stackalloc Segment[MaxFragments + 1];
-        segments[0].Address = slot;
-        segments[0].Length = DeviceHeaderSize + frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
-            segments[i + 1] = frame->Fragments[i];
-        if (!transmit.Add(segments, frame->FragmentCount + 1, 0, number))
+        BufferPiece* pieces = stackalloc BufferPiece[MaxTransmitPieces + 1];
+        pieces[0].Address = slot;
+        pieces[0].Length = DeviceHeaderSize + frame->HeaderLength;
+        for (int i = 0; i < frame->PieceCount; i++)
+            pieces[i + 1] = frame->Pieces[i];
+        if (!transmit.Add(pieces, frame->PieceCount + 1, 0, number))
         {
             freeSlots[freeSlotCount] = number;
             freeSlotCount++;
@@ -297,11 +297,11 @@ public unsafe struct NetDevice
     /// <summary>
     /// The next frame, in pieces that stay as they are until <see cref="ReturnFrame"/>. 0 when there is none.
     /// </summary>
-    /// <param name="pieces">Room for <see cref="MaxPieces"/>.</param>
+    /// <param name="pieces">Room for <see cref="MaxReceivePieces"/>.</param>
     /// <param name="checksumValid">
     /// The transport checksum was verified, or never left the host: do not look at it.
     /// </param>
-    public int Receive(Segment* pieces, out bool checksumValid)
+    public int Receive(BufferPiece* pieces, out bool checksumValid)
     {
         checksumValid = false;
         ReturnFrame();
@@ -317,13 +317,13 @@ public unsafe struct NetDevice
     }
 
     /// <summary>Number of pieces; 0 when the frame is not all here yet; −1 when it is not a frame.</summary>
-    private int TakeFrame(Segment* pieces, out bool checksumValid)
+    private int TakeFrame(BufferPiece* pieces, out bool checksumValid)
     {
         checksumValid = false;
         if (!TakeBuffer(out byte* header, out int length))
             return 0;
         int count = (Features & VirtioNetFMrgRxbuf) != 0 ? *(ushort*)(header + 10) : 1;
-        if (length <= DeviceHeaderSize || count < 1 || count > MaxPieces || count > 1 + receive.UsedCount)
+        if (length <= DeviceHeaderSize || count < 1 || count > MaxReceivePieces || count > 1 + receive.UsedCount)
             return -1;
         // Without the feature the device has nothing to say about checksums (§5.1.6.4.1).
         int flags = (Features & VirtioNetFGuestCsum) != 0 ? header[0] : 0;
@@ -367,10 +367,10 @@ public unsafe struct NetDevice
 
     private void Lend(int number)
     {
-        Segment segment;
-        segment.Address = buffers + (long)number * bufferSize;
-        segment.Length = bufferSize;
-        receive.Add(&segment, 0, 1, (ulong)number);
+        BufferPiece piece;
+        piece.Address = buffers + (long)number * bufferSize;
+        piece.Length = bufferSize;
+        receive.Add(&piece, 0, 1, (ulong)number);
     }
 
     // ---- interrupts ----

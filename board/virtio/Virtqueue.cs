@@ -6,7 +6,7 @@ namespace Board;
 /// <summary>
 /// A run of bytes for a device, at an address that the queue's translation turns into a physical one.
 /// </summary>
-public unsafe struct Segment
+public unsafe struct BufferPiece
 {
     public byte* Address;
     public int Length;
@@ -107,12 +107,12 @@ public unsafe struct Virtqueue
     private static ulong Align16(ulong value) => (value + 15) & ~15UL;
 
     /// <summary>
-    /// Lends a chain to the device: <paramref name="readable"/> segments that it reads, then
+    /// Lends a chain to the device: <paramref name="readable"/> pieces that it reads, then
     /// <paramref name="writable"/> that it writes. The device learns of it at <see cref="Publish"/>. False when there
     /// are too few free descriptors.
     /// </summary>
     /// <param name="tag">Comes back from <see cref="Take"/>.</param>
-    public bool Add(Segment* segments, int readable, int writable, ulong tag)
+    public bool Add(BufferPiece* pieces, int readable, int writable, ulong tag)
     {
         int count = readable + writable;
         if (count <= 0 || count > FreeDescriptors || Broken)
@@ -126,14 +126,14 @@ public unsafe struct Virtqueue
             Descriptor* descriptor = descriptors + at;
             ushort next = shadows[at].Next;
             bool last = i == count - 1;
-            descriptor->Address = (ulong)segments[i].Address - translation;
-            descriptor->Length = (uint)segments[i].Length;
+            descriptor->Address = (ulong)pieces[i].Address - translation;
+            descriptor->Length = (uint)pieces[i].Length;
             int flags = last ? 0 : VirtqDescFNext;
             descriptor->Next = last ? (ushort)0 : next;
             if (i >= readable)
             {
                 flags |= VirtqDescFWrite;
-                lent += (uint)segments[i].Length;
+                lent += (uint)pieces[i].Length;
             }
             descriptor->Flags = (ushort)flags;
             at = next;

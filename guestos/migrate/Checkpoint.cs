@@ -90,7 +90,7 @@ public static unsafe class Checkpoint
     private static byte* ResolvePage(ulong reference) => PageCleaner.ContentOf(s_state, (uint)(reference >> 12));
 
     /// <summary>A received frame that this side of the fork must not answer.</summary>
-    internal static void CaptureLate(Netstack.Fragment* pieces, int count) => s_state->Late.Capture(pieces, count);
+    internal static void CaptureLate(Netstack.FramePiece* pieces, int count) => s_state->Late.Capture(pieces, count);
 
     // ---- life ----
 

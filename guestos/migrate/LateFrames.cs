@@ -20,7 +20,7 @@ internal unsafe struct LateFrames
     public LateFrames(byte* memory) => this.memory = memory;
 
     /// <summary>Keeps one frame given as pieces.</summary>
-    public void Capture(Netstack.Fragment* pieces, int count)
+    public void Capture(Netstack.FramePiece* pieces, int count)
     {
         int length = 0;
         for (int i = 0; i < count; i++)

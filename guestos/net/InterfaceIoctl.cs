@@ -75,9 +75,9 @@ internal static unsafe class InterfaceIoctl
                 answer.Slice(0, SocketAddress.Size).Clear();
                 // ARPHRD_LOOPBACK, ARPHRD_ETHER
                 BinaryPrimitives.WriteUInt16LittleEndian(answer, (ushort)(local ? 772 : 1));
-                ulong hardware = !local && Network.Device != null ? Network.Device->HardwareAddress : 0;
+                ulong mac = !local && Network.Device != null ? Network.Device->MacAddress : 0;
                 for (int i = 0; i < 6; i++)
-                    answer[2 + i] = (byte)(hardware >> (40 - 8 * i));
+                    answer[2 + i] = (byte)(mac >> (40 - 8 * i));
                 return 0;
             case GetMask:
                 SocketAddress.Write(answer, mask, 0);

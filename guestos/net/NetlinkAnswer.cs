@@ -122,9 +122,9 @@ internal unsafe ref struct NetlinkAnswer
         Attribute(4, local ? 65536 : Network.Mtu);
         Attribute(6, local ? "noqueue\0"u8 : "pfifo\0"u8);
         Span<byte> address = stackalloc byte[6];
-        ulong hardware = !local && Network.Device != null ? Network.Device->HardwareAddress : 0;
+        ulong mac = !local && Network.Device != null ? Network.Device->MacAddress : 0;
         for (int i = 0; i < address.Length; i++)
-            address[i] = (byte)(hardware >> (40 - 8 * i));
+            address[i] = (byte)(mac >> (40 - 8 * i));
         Attribute(1, address);
         address.Fill(local ? (byte)0 : (byte)0xff);
         Attribute(2, address);

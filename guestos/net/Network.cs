@@ -39,7 +39,7 @@ public static unsafe class Network
     private static bool s_deviceUp;
 
     /// <summary>From a fork until it is undone: what takes the frames that this side must not answer.</summary>
-    private static delegate*<Fragment*, int, void> s_captureLate;
+    private static delegate*<FramePiece*, int, void> s_captureLate;
 
     public static Stack* Stack => s_stack;
 
@@ -74,7 +74,7 @@ public static unsafe class Network
 
         StackConfiguration configuration = default;
         configuration.Link = MakeLink();
-        configuration.HardwareAddress = s_deviceUp ? s_device.HardwareAddress : 0x020000000001;
+        configuration.MacAddress = s_deviceUp ? s_device.MacAddress : 0x020000000001;
         NetworkAddress.Read(commandLine, out configuration.Address, out configuration.PrefixLength,
             out configuration.Gateway);
         Address = configuration.Address;
@@ -172,36 +172,36 @@ public static unsafe class Network
 
     private static void ReceiveAll()
     {
-        Segment* pieces = stackalloc Segment[NetDevice.MaxPieces];
+        BufferPiece* buffers = stackalloc BufferPiece[NetDevice.MaxReceivePieces];
         while (true)
         {
-            int count = s_device.Receive(pieces, out bool checksumValid);
+            int count = s_device.Receive(buffers, out bool checksumValid);
             if (count == 0)
                 return;
-            // SAFETY: a piece and a fragment are the same two fields, an address and a length.
-            var fragments = (Fragment*)pieces;
-            bool late = s_captureLate != null && !IsMigrationTraffic(fragments);
+            // SAFETY: both are the same two fields, an address and a length.
+            var pieces = (FramePiece*)buffers;
+            bool late = s_captureLate != null && !IsMigrationTraffic(pieces);
             // What the device says of a frame is not kept with it: a late one is whole, and verified where it is
             // delivered.
             if (s_device.IsUnfinished
                 && (late
-                    || !ReceivedChecksum.IsTransport(fragments, s_device.UnfinishedStart, s_device.UnfinishedOffset)))
+                    || !ReceivedChecksum.IsTransport(pieces, s_device.UnfinishedStart, s_device.UnfinishedOffset)))
             {
-                if (!ReceivedChecksum.Finish(fragments, count, s_device.UnfinishedStart, s_device.UnfinishedOffset))
+                if (!ReceivedChecksum.Finish(pieces, count, s_device.UnfinishedStart, s_device.UnfinishedOffset))
                     continue;
                 checksumValid = false;
             }
             if (late)
-                s_captureLate(fragments, count);
+                s_captureLate(pieces, count);
             else
-                s_stack->ReceiveFrame(fragments, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None,
+                s_stack->ReceiveFrame(pieces, count, checksumValid ? FrameFlags.ChecksumValid : FrameFlags.None,
                     Clock.Monotonic);
         }
     }
 
     // After the fork this side hears only the migration's connections, and their peers' ARP: everything else belongs to
     // the copy. None of them is over IPv6, which migrate/CheckpointDevice.cs refuses.
-    private static bool IsMigrationTraffic(Fragment* first)
+    private static bool IsMigrationTraffic(FramePiece* first)
     {
         const int ArpType = 0x0806;
         const int Ipv4Type = 0x0800;
@@ -237,8 +237,8 @@ public static unsafe class Network
         NetTransmission transmission;
         transmission.Header = frame->Header;
         transmission.HeaderLength = frame->HeaderLength;
-        transmission.Fragments = (Segment*)frame->Fragments;
-        transmission.FragmentCount = frame->FragmentCount;
+        transmission.Pieces = (BufferPiece*)frame->Pieces;
+        transmission.PieceCount = frame->PieceCount;
         transmission.NeedsChecksum = frame->NeedsChecksum;
         transmission.ChecksumStart = frame->ChecksumStart;
         transmission.ChecksumOffset = frame->ChecksumOffset;
@@ -259,11 +259,11 @@ public static unsafe class Network
             return true;
         Buffer.MemoryCopy(frame->Header, copy, Capacity, frame->HeaderLength);
         int length = frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
+        for (int i = 0; i < frame->PieceCount; i++)
         {
-            Fragment* fragment = frame->Fragments + i;
-            Buffer.MemoryCopy(fragment->Address, copy + length, Capacity - length, fragment->Length);
-            length += fragment->Length;
+            FramePiece* piece = frame->Pieces + i;
+            Buffer.MemoryCopy(piece->Address, copy + length, Capacity - length, piece->Length);
+            length += piece->Length;
         }
         // The field holds the pseudo-header's sum already. A sum of zero would mean "none" in UDP (RFC 768).
         ushort sum = (ushort)~Checksum.Fold(Checksum.Sum(copy + frame->ChecksumStart, length - frame->ChecksumStart));
@@ -331,7 +331,7 @@ public static unsafe class Network
     /// does.
     /// </summary>
     /// <param name="captureLate">Takes what arrives for anybody else, in pieces.</param>
-    internal static void OnFork(ReadOnlySpan<int> sockets, delegate*<Fragment*, int, void> captureLate)
+    internal static void OnFork(ReadOnlySpan<int> sockets, delegate*<FramePiece*, int, void> captureLate)
     {
         s_captureLate = captureLate;
         Span<Endpoints> connections = stackalloc Endpoints[Netstack.Stack.MaxFiltered];
@@ -376,7 +376,7 @@ public static unsafe class Network
         const int AddressLength = 6;
         bool toOne = length >= AddressLength && (frame[0] & 1) == 0;
         for (int i = 0; toOne && i < AddressLength; i++)
-            frame[i] = (byte)(s_device.HardwareAddress >> 8 * (AddressLength - 1 - i));
+            frame[i] = (byte)(s_device.MacAddress >> 8 * (AddressLength - 1 - i));
     }
 
     /// <summary>In the copy: a new device, its address, the old connections.</summary>
@@ -389,7 +389,7 @@ public static unsafe class Network
         ulong now = Clock.Monotonic;
         s_stack->ChangeLink(MakeLink());
         if (s_deviceUp)
-            s_stack->ChangeHardwareAddress(s_device.HardwareAddress);
+            s_stack->ChangeMacAddress(s_device.MacAddress);
         Span<ulong> secrets = stackalloc ulong[2];
         Randomness.Fill(System.Runtime.InteropServices.MemoryMarshal.AsBytes(secrets));
         s_stack->Stir(secrets[0], secrets[1], now);

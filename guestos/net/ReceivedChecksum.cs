@@ -17,7 +17,7 @@ internal static unsafe class ReceivedChecksum
     /// <summary>
     /// True when the field left undone is the TCP or UDP checksum of the packet: the one that a receiver would look at.
     /// </summary>
-    public static bool IsTransport(Fragment* first, int start, int offset)
+    public static bool IsTransport(FramePiece* first, int start, int offset)
     {
         if (first->Length < EthernetLength + MinHeader)
             return false;
@@ -42,7 +42,7 @@ internal static unsafe class ReceivedChecksum
     /// Does it. False when the field is not in the frame's first piece, where all headers are: the frame is not to be
     /// believed.
     /// </summary>
-    public static bool Finish(Fragment* pieces, int count, int start, int offset)
+    public static bool Finish(FramePiece* pieces, int count, int start, int offset)
     {
         if (start + offset + 2 > pieces->Length)
             return false;

@@ -12,7 +12,7 @@ public unsafe partial struct Stack
     /// </summary>
     /// <param name="identifier">
     /// The last eight bytes of the addresses that are made here; it has to be no other host's of the link, and to stay
-    /// when the machine moves, whose hardware address does not.
+    /// when the machine moves, whose MAC address does not.
     /// </param>
     /// <param name="takesAdvertisements">Routers may say which networks, addresses and routers there are.</param>
     /// <returns>False, and nothing changed, on a link that is too narrow (RFC 8200 §5), or when it is on.</returns>

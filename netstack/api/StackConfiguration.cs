@@ -12,7 +12,7 @@ public struct StackConfiguration
     /// <summary>
     /// MAC address, its six bytes in the low 48 bits, first byte highest: 02:45:0a:00:00:01 is 0x02450a000001.
     /// </summary>
-    public ulong HardwareAddress;
+    public ulong MacAddress;
 
     /// <summary>The first own address; more by <see cref="Stack.AddAddress"/>. May be 0 (none yet).</summary>
     public uint Address;

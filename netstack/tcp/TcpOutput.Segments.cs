@@ -13,14 +13,14 @@ internal static unsafe partial class TcpOutput
 
     /// <summary>
     /// A segment with queued bytes from <paramref name="sequence"/> on, or several of <paramref name="size"/> bytes
-    /// each as one transmission. <paramref name="length"/> becomes what went: less when the link takes fewer fragments.
+    /// each as one transmission. <paramref name="length"/> becomes what went: less when the link takes fewer pieces.
     /// </summary>
     [SkipLocalsInit]
     private static bool EmitData(Stack* stack, Connection* c, uint sequence, ref int length, TcpFlags flags, int size,
         ulong now)
     {
         byte* bytes = stackalloc byte[Output.TransportOffset + TcpHeader.MaxLength];
-        Fragment* fragments = stackalloc Fragment[Link.MaxFragmentsOfAnyLink];
+        FramePiece* pieces = stackalloc FramePiece[Link.MaxPiecesOfAnyLink];
         TcpHeader header;
         Unsafe.SkipInit(out header);
         header.SourcePort = c->LocalPort;
@@ -60,15 +60,15 @@ internal static unsafe partial class TcpOutput
         frame.HeaderLength = Output.TransportOffset + header.Length;
         if (length > 0)
         {
-            frame.Fragments = fragments;
-            int gathered = TcpSendQueue.Gather(stack, c, sequence, length, fragments, out frame.FragmentCount);
+            frame.Pieces = pieces;
+            int gathered = TcpSendQueue.Gather(stack, c, sequence, length, pieces, out frame.PieceCount);
             if (gathered < length)
             {
-                // Too many fragments: whole segments again, if it is more than one.
+                // Too many pieces: whole segments again, if it is more than one.
                 if (gathered > size)
                 {
                     gathered -= gathered % size;
-                    gathered = TcpSendQueue.Gather(stack, c, sequence, gathered, fragments, out frame.FragmentCount);
+                    gathered = TcpSendQueue.Gather(stack, c, sequence, gathered, pieces, out frame.PieceCount);
                 }
                 length = gathered;
                 bytes[Output.TransportOffset + 13] &= (byte)~(TcpFlags.Fin | TcpFlags.Psh);
@@ -121,7 +121,7 @@ internal static unsafe partial class TcpOutput
         if (stack->IsLocal(destination))
             return;
         sum += Checksum.Sum(frame->Header + Output.TransportOffset, frame->HeaderLength - Output.TransportOffset);
-        sum += Checksum.Sum(frame->Fragments, frame->FragmentCount);
+        sum += Checksum.Sum(frame->Pieces, frame->PieceCount);
         Unsafe.WriteUnaligned(at, (ushort)~Checksum.Fold(sum));
     }
 

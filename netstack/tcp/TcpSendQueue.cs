@@ -150,14 +150,14 @@ internal static unsafe class TcpSendQueue
     }
 
     /// <summary>
-    /// Describes queued bytes from <paramref name="sequence"/> on as fragments: as many as fit, at most
+    /// Describes queued bytes from <paramref name="sequence"/> on as pieces: as many as fit, at most
     /// <paramref name="length"/> bytes. Returns how many bytes they hold.
     /// </summary>
-    internal static int Gather(Stack* stack, Connection* c, uint sequence, int length, Fragment* fragments,
+    internal static int Gather(Stack* stack, Connection* c, uint sequence, int length, FramePiece* pieces,
         out int count)
     {
         count = 0;
-        int most = stack->Link.MaxFragments;
+        int most = stack->Link.MaxPieces;
         int index = c->ChunkCursor;
         uint at = c->ChunkCursorSequence;
         if (index < 0 || Tcp.Before(sequence, at))
@@ -182,9 +182,9 @@ internal static unsafe class TcpSendQueue
             // us.
             if (chunk->IsPage)
             {
-                fragments[count].Address = stack->Link.ResolveFrame(stack->Link.Context, chunk->Reference)
+                pieces[count].Address = stack->Link.ResolveFrame(stack->Link.Context, chunk->Reference)
                     + chunk->Offset + skip;
-                fragments[count].Length = part;
+                pieces[count].Length = part;
                 count++;
             }
             else
@@ -193,22 +193,22 @@ internal static unsafe class TcpSendQueue
                 int straight = (int)(c->SendRingMask + 1 - offset);
                 if (straight >= part)
                 {
-                    fragments[count].Address = c->SendRing + offset;
-                    fragments[count].Length = part;
+                    pieces[count].Address = c->SendRing + offset;
+                    pieces[count].Length = part;
                     count++;
                 }
                 else
                 {
-                    fragments[count].Address = c->SendRing + offset;
-                    fragments[count].Length = straight;
+                    pieces[count].Address = c->SendRing + offset;
+                    pieces[count].Length = straight;
                     count++;
                     if (count == most)
                     {
                         gathered += straight;
                         break;
                     }
-                    fragments[count].Address = c->SendRing;
-                    fragments[count].Length = part - straight;
+                    pieces[count].Address = c->SendRing;
+                    pieces[count].Length = part - straight;
                     count++;
                 }
             }

@@ -13,8 +13,8 @@ public unsafe struct Arp
     public const ushort Reply = 2;
 
     public ushort Operation;
-    public ulong SenderHardware;
-    public ulong TargetHardware;
+    public ulong SenderMac;
+    public ulong TargetMac;
     public uint SenderAddress;
     public uint TargetAddress;
 
@@ -33,12 +33,12 @@ public unsafe struct Arp
             if (BigEndian.Load32(at) != 0x00010800 || BigEndian.Load16(at + 4) != 0x0604)
                 return false;
             packet.Operation = BigEndian.Load16(at + 6);
-            packet.SenderHardware = BigEndian.Load48(at + 8);
+            packet.SenderMac = BigEndian.Load48(at + 8);
             packet.SenderAddress = BigEndian.Load32(at + 14);
-            packet.TargetHardware = BigEndian.Load48(at + 18);
+            packet.TargetMac = BigEndian.Load48(at + 18);
             packet.TargetAddress = BigEndian.Load32(at + 24);
         }
-        return packet.Operation is Request or Reply && !Ethernet.IsGroup(packet.SenderHardware);
+        return packet.Operation is Request or Reply && !Ethernet.IsGroup(packet.SenderMac);
     }
 
     /// <summary>Writes <see cref="Length"/> bytes.</summary>
@@ -47,9 +47,9 @@ public unsafe struct Arp
         BigEndian.Store32(at, 0x00010800);
         BigEndian.Store16(at + 4, 0x0604);
         BigEndian.Store16(at + 6, Operation);
-        BigEndian.Store48(at + 8, SenderHardware);
+        BigEndian.Store48(at + 8, SenderMac);
         BigEndian.Store32(at + 14, SenderAddress);
-        BigEndian.Store48(at + 18, TargetHardware);
+        BigEndian.Store48(at + 18, TargetMac);
         BigEndian.Store32(at + 24, TargetAddress);
     }
 }

@@ -70,16 +70,16 @@ public static unsafe class Checksum
         return (uint)inMemory + (inMemory >> 32);
     }
 
-    /// <summary>Sum of fragments that together start at an even offset of their packet.</summary>
-    public static uint Sum(Fragment* fragments, int count)
+    /// <summary>Sum of pieces that together start at an even offset of their packet.</summary>
+    public static uint Sum(FramePiece* pieces, int count)
     {
         ulong sum = 0;
         bool odd = false;
         for (int i = 0; i < count; i++)
         {
-            uint part = Sum(fragments[i].Address, fragments[i].Length);
+            uint part = Sum(pieces[i].Address, pieces[i].Length);
             sum += odd ? AtOddOffset(part) : part;
-            odd ^= (fragments[i].Length & 1) != 0;
+            odd ^= (pieces[i].Length & 1) != 0;
         }
         return Fold(sum);
     }

@@ -27,8 +27,8 @@ public unsafe struct IpHeader
     /// <summary>Of the data in its packet, in bytes, a multiple of 8.</summary>
     public int FragmentOffset;
 
-    /// <summary>Of IPv6: the hardware address in its frame; 0 where it came in fragments.</summary>
-    internal ulong LinkSource;
+    /// <summary>Of IPv6: the MAC address in its frame; 0 where it came in fragments.</summary>
+    internal ulong SourceMac;
 
     /// <summary>
     /// Of IPv6: where the packet begins, and how many bytes of it lie there, while it is being received. Null where it

@@ -28,10 +28,10 @@ public sealed unsafe class VirtqueueTests : IDisposable
 
     private bool Add(int readable, int writable, ulong tag)
     {
-        Segment* segments = stackalloc Segment[16];
+        BufferPiece* pieces = stackalloc BufferPiece[16];
         for (int i = 0; i < readable + writable; i++)
-            segments[i] = new Segment { Address = data + 100 * i, Length = 100 };
-        return queue.Add(segments, readable, writable, tag);
+            pieces[i] = new BufferPiece { Address = data + 100 * i, Length = 100 };
+        return queue.Add(pieces, readable, writable, tag);
     }
 
     /// <summary>The device takes the next chain that it was shown.</summary>

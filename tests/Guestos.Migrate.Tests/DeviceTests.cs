@@ -314,7 +314,7 @@ public sealed unsafe class DeviceTests
         static void Capture()
         {
             byte* frame = stackalloc byte[3];
-            Netstack.Fragment piece = new() { Address = frame, Length = 3 };
+            Netstack.FramePiece piece = new() { Address = frame, Length = 3 };
             Network.CaptureLate(&piece, 1);
         }
     }
@@ -361,7 +361,7 @@ public sealed unsafe class DeviceTests
         {
             fixed (byte* bytes = frame)
             {
-                Netstack.Fragment piece = new() { Address = bytes, Length = frame.Length };
+                Netstack.FramePiece piece = new() { Address = bytes, Length = frame.Length };
                 Network.CaptureLate(&piece, 1);
             }
         }

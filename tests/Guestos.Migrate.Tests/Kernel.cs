@@ -46,7 +46,7 @@ namespace Netstack
         public const int Reset = -9;
     }
 
-    internal unsafe struct Fragment
+    internal unsafe struct FramePiece
     {
         public byte* Address;
         public int Length;
@@ -223,7 +223,7 @@ namespace Guestos
         public static delegate*<ulong, byte*> ResolvePage;
 
         /// <summary>What a frame that comes is given to; null while everything is answered.</summary>
-        public static delegate*<Netstack.Fragment*, int, void> CaptureLate;
+        public static delegate*<Netstack.FramePiece*, int, void> CaptureLate;
 
         /// <summary>Connections that may speak after the fork; null before.</summary>
         public static int[]? Speaking;
@@ -233,7 +233,7 @@ namespace Guestos
 
         public static void Poll() => Connection.Work?.Invoke();
 
-        public static void OnFork(ReadOnlySpan<int> sockets, delegate*<Netstack.Fragment*, int, void> capture)
+        public static void OnFork(ReadOnlySpan<int> sockets, delegate*<Netstack.FramePiece*, int, void> capture)
         {
             Speaking = sockets.ToArray();
             CaptureLate = capture;

@@ -64,7 +64,7 @@ public sealed unsafe class PartsTests
             fixed (byte* from = first)
             fixed (byte* tooLong = second)
             {
-                Netstack.Fragment* pieces = stackalloc Netstack.Fragment[2];
+                Netstack.FramePiece* pieces = stackalloc Netstack.FramePiece[2];
                 pieces[0] = new() { Address = from, Length = 2 };
                 pieces[1] = new() { Address = from + 2, Length = 3 };
                 late.Capture(pieces, 2);

@@ -155,7 +155,7 @@ public sealed unsafe class BehaviourTests
         Assert.Equal(Readiness.Writable, pair.A.Stack->GetReadiness(other) & Readiness.Writable);
     }
 
-    /// <summary>A request for A's hardware address, to everybody.</summary>
+    /// <summary>A request for A's MAC address, to everybody.</summary>
     private static byte[] Ask(uint sender)
     {
         byte[] frame = new byte[14 + Arp.Length];
@@ -164,7 +164,7 @@ public sealed unsafe class BehaviourTests
             Ethernet.Emit(at, Ethernet.Broadcast, 0x024500000000UL | sender, Ethernet.TypeArp);
             Arp packet = default;
             packet.Operation = Arp.Request;
-            packet.SenderHardware = 0x024500000000UL | sender;
+            packet.SenderMac = 0x024500000000UL | sender;
             packet.SenderAddress = sender;
             packet.TargetAddress = A;
             packet.Emit(at + 14);
@@ -173,11 +173,11 @@ public sealed unsafe class BehaviourTests
     }
 
     [Fact]
-    public void AnnounceMovesThePeersToTheNewHardwareAddress()
+    public void AnnounceMovesThePeersToTheNewMacAddress()
     {
         using TwoHosts pair = NewPair();
         (int atA, int atB) = pair.Connect();
-        pair.A.Stack->ChangeHardwareAddress(0x024500000077);
+        pair.A.Stack->ChangeMacAddress(0x024500000077);
         pair.A.Stack->Announce(pair.Now);
         pair.Pass(0.1);
         Assert.Equal(4, pair.B.Stack->Send(atB, new byte[4], pair.Now));

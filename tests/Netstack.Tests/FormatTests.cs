@@ -30,12 +30,12 @@ public sealed unsafe class FormatTests
         int first = Math.Min(a, bytes.Length), second = Math.Min(b, bytes.Length - first);
         fixed (byte* at = bytes)
         {
-            Fragment* fragments = stackalloc Fragment[3];
-            fragments[0] = new Fragment { Address = at, Length = first };
-            fragments[1] = new Fragment { Address = at + first, Length = second };
-            fragments[2] = new Fragment { Address = at + first + second, Length = bytes.Length - first - second };
-            Payload payload = new(fragments, 3, 0, bytes.Length);
-            return Checksum.Sum(fragments, 3) == Checksum.Sum(at, bytes.Length) && payload.Sum() == Checksum.Sum(at, bytes.Length);
+            FramePiece* pieces = stackalloc FramePiece[3];
+            pieces[0] = new FramePiece { Address = at, Length = first };
+            pieces[1] = new FramePiece { Address = at + first, Length = second };
+            pieces[2] = new FramePiece { Address = at + first + second, Length = bytes.Length - first - second };
+            Payload payload = new(pieces, 3, 0, bytes.Length);
+            return Checksum.Sum(pieces, 3) == Checksum.Sum(at, bytes.Length) && payload.Sum() == Checksum.Sum(at, bytes.Length);
         }
     });
 
@@ -57,7 +57,7 @@ public sealed unsafe class FormatTests
     public void ArpRoundTrip() => Gen.Select(Gen.UShort[1, 2], Gen.ULong[0, 0xffffffffffff], Gen.UInt, Gen.ULong[0, 0xffffffffffff], Gen.UInt).Sample((operation, sender, from, target, to) =>
     {
         sender &= ~0x010000000000ul;
-        Arp arp = new() { Operation = operation, SenderHardware = sender, SenderAddress = from, TargetHardware = target, TargetAddress = to };
+        Arp arp = new() { Operation = operation, SenderMac = sender, SenderAddress = from, TargetMac = target, TargetAddress = to };
         byte[] bytes = new byte[28];
         fixed (byte* at = bytes)
             arp.Emit(at);

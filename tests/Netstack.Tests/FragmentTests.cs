@@ -42,7 +42,7 @@ public sealed unsafe class FragmentTests
         fixed (byte* at = ask)
         {
             Ethernet.Emit(at, Ethernet.Broadcast, 0x024500000000UL | B, Ethernet.TypeArp);
-            Arp packet = new() { Operation = Arp.Request, SenderHardware = 0x024500000000UL | B, SenderAddress = B, TargetAddress = A };
+            Arp packet = new() { Operation = Arp.Request, SenderMac = 0x024500000000UL | B, SenderAddress = B, TargetAddress = A };
             packet.Emit(at + 14);
         }
         host.Receive(ask, 1);

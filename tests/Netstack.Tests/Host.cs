@@ -34,7 +34,7 @@ public sealed unsafe class Host : IDisposable
         self = GCHandle.Alloc(this);
         StackConfiguration configuration = new()
         {
-            HardwareAddress = 0x024500000000UL | address,
+            MacAddress = 0x024500000000UL | address,
             Address = address,
             PrefixLength = 24,
             SecretLow = 0x0706050403020100UL ^ address,
@@ -122,10 +122,10 @@ public sealed unsafe class Host : IDisposable
         byte[] bytes = new byte[frame->TotalLength];
         new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength).CopyTo(bytes);
         int at = frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
+        for (int i = 0; i < frame->PieceCount; i++)
         {
-            new ReadOnlySpan<byte>(frame->Fragments[i].Address, frame->Fragments[i].Length).CopyTo(bytes.AsSpan(at));
-            at += frame->Fragments[i].Length;
+            new ReadOnlySpan<byte>(frame->Pieces[i].Address, frame->Pieces[i].Length).CopyTo(bytes.AsSpan(at));
+            at += frame->Pieces[i].Length;
         }
         if (at != bytes.Length)
             throw new InvalidOperationException("TotalLength is not the sum of the parts");

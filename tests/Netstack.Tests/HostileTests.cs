@@ -154,13 +154,13 @@ public sealed unsafe class HostileTests
         int split = random.Next(3) == 0 && frame.Length > 100 ? 100 : frame.Length;
         fixed (byte* at = frame)
         {
-            Fragment* fragments = stackalloc Fragment[2];
-            fragments[0].Address = at;
-            fragments[0].Length = split;
-            fragments[1].Address = at + split;
-            fragments[1].Length = frame.Length - split;
+            FramePiece* pieces = stackalloc FramePiece[2];
+            pieces[0].Address = at;
+            pieces[0].Length = split;
+            pieces[1].Address = at + split;
+            pieces[1].Length = frame.Length - split;
             Stack* stack = frame.Length > 5 && frame[5] == 1 ? pair.A.Stack : pair.B.Stack;
-            stack->ReceiveFrame(fragments, split == frame.Length ? 1 : 2, flags, pair.Now);
+            stack->ReceiveFrame(pieces, split == frame.Length ? 1 : 2, flags, pair.Now);
         }
     }
 

@@ -21,7 +21,7 @@ public sealed unsafe class Ipv6Link : IDisposable
 
     public Stack* Stack => Host.Stack;
 
-    /// <param name="known">The addresses are ours already, and the peer's hardware address is known.</param>
+    /// <param name="known">The addresses are ours already, and the peer's MAC address is known.</param>
     public Ipv6Link(bool takesAdvertisements = false, bool known = true)
     {
         Host = new Host(A, change: Host.WithRings);

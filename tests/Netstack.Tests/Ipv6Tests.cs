@@ -317,7 +317,7 @@ public sealed unsafe class Ipv6Tests
         Assert.Equal(0, link.Stack->TakeError(udp));
     }
 
-    /// <summary>Behind a router whose hardware address is known.</summary>
+    /// <summary>Behind a router whose MAC address is known.</summary>
     private static Address FarThere(Ipv6Link link)
     {
         link.Stack->AddRouter6(Peer);

@@ -144,15 +144,15 @@ public sealed unsafe class LinuxNetwork : IDisposable
         const int Piece = 4096;
         byte[] body = frame[10..];
         int count = (body.Length + Piece - 1) / Piece;
-        Fragment* fragments = stackalloc Fragment[count];
+        FramePiece* pieces = stackalloc FramePiece[count];
         fixed (byte* at = body)
         {
             for (int i = 0; i < count; i++)
             {
-                fragments[i].Address = at + i * Piece;
-                fragments[i].Length = Math.Min(Piece, body.Length - i * Piece);
+                pieces[i].Address = at + i * Piece;
+                pieces[i].Length = Math.Min(Piece, body.Length - i * Piece);
             }
-            Host.Stack->ReceiveFrame(fragments, count, flags, now);
+            Host.Stack->ReceiveFrame(pieces, count, flags, now);
         }
     }
 

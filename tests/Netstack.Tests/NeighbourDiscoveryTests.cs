@@ -13,7 +13,7 @@ public sealed unsafe class NeighbourDiscoveryTests
     private const ushort Port = 53;
 
     /// <summary>Where the next datagram to the peer goes; 0: the peer is asked for.</summary>
-    private static ulong HardwareOf(Ipv6Link link, Address peer)
+    private static ulong MacOf(Ipv6Link link, Address peer)
     {
         link.Take();
         int udp = link.Stack->OpenUdp(Address.Any, 0, link.Now);
@@ -133,7 +133,7 @@ public sealed unsafe class NeighbourDiscoveryTests
         }
         link.Receive(frame);
         Assert.Empty(link.Take());
-        Assert.Equal(0ul, HardwareOf(link, Router));
+        Assert.Equal(0ul, MacOf(link, Router));
     }
 
     [Fact]
@@ -142,10 +142,10 @@ public sealed unsafe class NeighbourDiscoveryTests
         using Ipv6Link link = new();
         for (int i = 0; i < 100; i++)
             link.Receive(Advertise(Router, Ours, Router, Solicited | Override, RouterMac));
-        Assert.Equal(0ul, HardwareOf(link, Router));
+        Assert.Equal(0ul, MacOf(link, Router));
         // Now it was asked for.
         link.Receive(Advertise(Router, Ours, Router, Solicited | Override, RouterMac));
-        Assert.Equal(RouterMac, HardwareOf(link, Router));
+        Assert.Equal(RouterMac, MacOf(link, Router));
     }
 
     [Fact]
@@ -153,32 +153,32 @@ public sealed unsafe class NeighbourDiscoveryTests
     {
         const ulong moved = 0x0245aabbcc99;
         using Ipv6Link link = new();
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
         link.Receive(Advertise(Peer, AllNodes, Peer, 0, moved));
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
         link.Receive(Advertise(Peer, AllNodes, Peer, Override, moved, hops: 64));
         link.Receive(Advertise(Peer, AllNodes, Peer, Override, moved, from: RouterMac));
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
         link.Receive(Advertise(Peer, AllNodes, Peer, Override, moved));
-        Assert.Equal(moved, HardwareOf(link, Peer));
+        Assert.Equal(moved, MacOf(link, Peer));
         // It is asked again before long.
         link.Pass(6);
-        HardwareOf(link, Peer);
-        Assert.Equal(moved, HardwareOf(link, Peer));
+        MacOf(link, Peer);
+        Assert.Equal(moved, MacOf(link, Peer));
         for (int i = 0; i < 10; i++)
             link.Pass(1);
-        Assert.Equal(0ul, HardwareOf(link, Peer));
+        Assert.Equal(0ul, MacOf(link, Peer));
     }
 
     [Fact]
     public void Addresses_that_nobody_has_displace_no_neighbour()
     {
         using Ipv6Link link = new();
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
         int udp = link.Stack->OpenUdp(Address.Any, 0, link.Now);
         for (uint i = 0; i < 1000; i++)
             link.Stack->SendTo(udp, [1], new Address(Peer.High, 0x10000 + i), Port, link.Now);
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
     }
 
     [Fact]
@@ -189,8 +189,8 @@ public sealed unsafe class NeighbourDiscoveryTests
         link.Receive(AdvertiseRouter(1800, [5, 1, 0, 0, .. Big(1400), .. Prefix(prefix, 64, 0xc0, 10_000, 5_000)]));
         link.Pass(1.1);
         Assert.Contains(made, link.Addresses());
-        Assert.Equal(RouterMac, HardwareOf(link, Remote));
-        Assert.Equal(0ul, HardwareOf(link, new Address(prefix.High, 77)));
+        Assert.Equal(RouterMac, MacOf(link, Remote));
+        Assert.Equal(0ul, MacOf(link, new Address(prefix.High, 77)));
         int tcp = link.Stack->Connect(Remote, 80, default, 0, link.Now);
         link.Stack->GetInformation(tcp, out ConnectionInformation information);
         // The link's MTU is smaller now, and the address is of the prefix that is nearest.
@@ -235,7 +235,7 @@ public sealed unsafe class NeighbourDiscoveryTests
         link.Pass(1.1);
         Assert.Equal(Netstack.Stack.MaxAddresses6, link.Addresses().Count);
         Assert.Equal([Ours, Global], link.Addresses()[..2]);
-        Assert.Equal(PeerMac, HardwareOf(link, Peer));
+        Assert.Equal(PeerMac, MacOf(link, Peer));
     }
 
     [Fact]
@@ -251,13 +251,13 @@ public sealed unsafe class NeighbourDiscoveryTests
         Assert.Equal(3, asked);
     }
 
-    /// <summary>A move changes the hardware address and nothing else: everybody is told at once, and again.</summary>
+    /// <summary>A move changes the MAC address and nothing else: everybody is told at once, and again.</summary>
     [Fact]
     public void After_a_move_all_hosts_hear_where_the_addresses_are()
     {
         const ulong there = 0x024500000077;
         using Ipv6Link link = new();
-        link.Stack->ChangeHardwareAddress(there);
+        link.Stack->ChangeMacAddress(there);
         link.Stack->Announce(link.Now);
         List<byte[]> sent = link.Take();
         List<byte[]> told = [.. sent.Where(frame => TypeOf(frame) == Icmp6.NeighbourAdvertisement)];

@@ -60,7 +60,7 @@ public sealed unsafe class SourceTests
             Ethernet.Emit(at, Ethernet.Broadcast, 0x024500000000UL | B, Ethernet.TypeArp);
             Arp packet = default;
             packet.Operation = operation;
-            packet.SenderHardware = 0x024500000000UL | B;
+            packet.SenderMac = 0x024500000000UL | B;
             packet.SenderAddress = sender;
             packet.TargetAddress = A;
             packet.Emit(at + 14);
@@ -98,7 +98,7 @@ public sealed unsafe class SourceTests
     }
 
     /// <summary>
-    /// The first announcements of the new hardware address are lost, and our peer sends no request: it learns the address all the same.
+    /// The first announcements of the new MAC address are lost, and our peer sends no request: it learns the address all the same.
     /// </summary>
     [Theory]
     [InlineData(2)]
@@ -110,7 +110,7 @@ public sealed unsafe class SourceTests
         pair.Pass(1);
         int left = lost;
         pair.Inspect = (fromA, frame) => !fromA || frame[12] != 8 || frame[13] != 6 || --left < 0;
-        pair.A.Stack->ChangeHardwareAddress(0x024500000077);
+        pair.A.Stack->ChangeMacAddress(0x024500000077);
         pair.A.Stack->Announce(pair.Now);
         pair.Pass(4.5);
         ulong wrong = pair.A.Stack->Counters.FrameNotForUs;

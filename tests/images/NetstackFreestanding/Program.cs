@@ -134,11 +134,11 @@ internal static unsafe class Program
         byte* at = queue->Frames + slot * FrameRoom;
         new ReadOnlySpan<byte>(frame->Header, frame->HeaderLength).CopyTo(new Span<byte>(at, frame->HeaderLength));
         at += frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
+        for (int i = 0; i < frame->PieceCount; i++)
         {
-            Fragment* fragment = frame->Fragments + i;
-            new ReadOnlySpan<byte>(fragment->Address, fragment->Length).CopyTo(new Span<byte>(at, fragment->Length));
-            at += fragment->Length;
+            FramePiece* piece = frame->Pieces + i;
+            new ReadOnlySpan<byte>(piece->Address, piece->Length).CopyTo(new Span<byte>(at, piece->Length));
+            at += piece->Length;
         }
         queue->Lengths[slot] = frame->TotalLength;
         return true;
@@ -150,7 +150,7 @@ internal static unsafe class Program
     {
         StackConfiguration configuration = default;
         configuration.Address = address;
-        configuration.HardwareAddress = 0x024500000000UL | address;
+        configuration.MacAddress = 0x024500000000UL | address;
         configuration.PrefixLength = 24;
         configuration.SecretLow = address;
         configuration.Connections = 4;

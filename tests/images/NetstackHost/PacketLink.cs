@@ -58,15 +58,15 @@ internal unsafe struct PacketLink
     public static bool Transmit(void* context, Transmission* frame)
     {
         PacketLink* self = (PacketLink*)context;
-        ulong* pieces = stackalloc ulong[2 * (Link.MaxFragmentsOfAnyLink + 1)]; // struct iovec
+        ulong* pieces = stackalloc ulong[2 * (Link.MaxPiecesOfAnyLink + 1)]; // struct iovec
         pieces[0] = (ulong)frame->Header;
         pieces[1] = (ulong)frame->HeaderLength;
-        for (int i = 0; i < frame->FragmentCount; i++)
+        for (int i = 0; i < frame->PieceCount; i++)
         {
-            pieces[2 * i + 2] = (ulong)frame->Fragments[i].Address;
-            pieces[2 * i + 3] = (ulong)frame->Fragments[i].Length;
+            pieces[2 * i + 2] = (ulong)frame->Pieces[i].Address;
+            pieces[2 * i + 3] = (ulong)frame->Pieces[i].Length;
         }
-        nint sent = Syscall.Invoke(Writev, self->Descriptor, (nint)pieces, frame->FragmentCount + 1);
+        nint sent = Syscall.Invoke(Writev, self->Descriptor, (nint)pieces, frame->PieceCount + 1);
         if (sent == TryAgain)
         {
             self->Busy = true;

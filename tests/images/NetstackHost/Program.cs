@@ -116,7 +116,7 @@ internal static unsafe class Program
     {
         StackConfiguration configuration = default;
         configuration.Address = address;
-        configuration.HardwareAddress = 0x024500000000UL | address;
+        configuration.MacAddress = 0x024500000000UL | address;
         configuration.PrefixLength = 24;
         configuration.SecretLow = Now();
         configuration.Connections = MaxConnections;
