@@ -10,8 +10,7 @@ namespace Evilman;
 /// </summary>
 internal static class Files
 {
-    internal static string Image(string name, string made) => Find(name, made);
-
+    /// <param name="made">How one gets it: the end of the sentence that says that it is not there.</param>
     internal static string Find(string name, string made)
     {
         foreach (var folder in Folders())

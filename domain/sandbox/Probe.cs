@@ -15,8 +15,8 @@ namespace Domain.Sandbox;
 /// <c>calls</c>: the filter answers instead of killing, so that one process can try everything. <c>layers</c>: no
 /// filter at all; what the other layers refuse by themselves. <c>collect</c>: the filter as shipped; garbage is made
 /// and collected in every way the runtime knows, which must work. <c>kill:N</c>: the filter as shipped; system call N
-/// must be the last thing the process does. <c>compat:N</c>: the same by the door of 32-bit programs. One line an
-/// attempt; the last line counts those that were not refused.
+/// must be the last thing the process does. <c>compat:N</c>: the same by INT 80H, the system call of 32-bit programs.
+/// One line for each attempt that was not refused; the last line counts them.
 /// </remarks>
 internal static unsafe class Probe
 {

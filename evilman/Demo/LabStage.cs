@@ -19,7 +19,7 @@ namespace Evilman.Demo;
 internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience, bool plaintext) : IStage
 {
     readonly int[] turns = new int[plan.Nodes.Count];
-    readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
+    readonly byte[] checkpointLoader = BootClient.ReadFile(Files.Find("loader-checkpoint", "run «make»"));
     int machine; // the process of the monitor that the guest runs in
     GuestControl? control;
 
@@ -64,8 +64,8 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     /// <summary>Boots a guest with these first files on place 0.</summary>
     internal void Boot(byte[] initramfs)
     {
-        var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
-            BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
+        var image = new BootImage(BootClient.ReadFile(Files.Find("loader-kernel", "run «make»")),
+            BootClient.ReadFile(Files.Find("guestos", "run «make»")), initramfs, "");
         var empty = Inflate(0, image.Loader);
         machine = empty.Process;
         GuestKey = Mint.GuestKeyOf(empty.Key);

@@ -104,7 +104,7 @@ internal sealed class TokenStory(TokenStage stage, TokenTimes times)
             path, "--append", commandLine);
     }
 
-    static string Image(string name) => Files.Image(name, "run «make»");
+    static string Image(string name) => Files.Find(name, "run «make»");
 
     string Job(string name, string guest, long? budget) => string.Create(CultureInfo.InvariantCulture, $"""
         [jobs.{name}]

@@ -30,9 +30,9 @@ internal static class LabLauncher
         var list = new List<LabNode>();
         for (var number = 1; !rehearsal && number <= nodes; number++)
             list.Add(Node(number, monitors.Count == 0 ? StandardMonitor : monitors[(number - 1) % monitors.Count]));
-        var packetd = rehearsal ? "" : Files.Image("packetd", "run «make»");
-        var launcher = rehearsal ? "" : Files.Image("launcher", "run «make»");
-        var firmware = rehearsal ? "" : Files.Image("cstrap", "run «make»");
+        var packetd = rehearsal ? "" : Files.Find("packetd", "run «make»");
+        var launcher = rehearsal ? "" : Files.Find("launcher", "run «make»");
+        var firmware = rehearsal ? "" : Files.Find("cstrap", "run «make»");
         var id = Convert.ToHexStringLower(Secret.Random(3));
         var plan = new LabPlan(id, LabStore.Create(id), packetd, launcher, firmware, list, UidBase, lifetimeSeconds,
             rehearsal) { Grace = grace };
@@ -48,9 +48,9 @@ internal static class LabLauncher
             Tool.Need("qemu-system-x86_64", "qemu-system-x86");
         return monitor switch
         {
-            "domain" => new LabNode(number, Files.Image("domain", "run «make»"), monitor, []),
-            "qemu" => new LabNode(number, Files.Image("qemu-monitor", "it lies in deploy/"), monitor,
-                [Files.Image("plug", "run «make»")]),
+            "domain" => new LabNode(number, Files.Find("domain", "run «make»"), monitor, []),
+            "qemu" => new LabNode(number, Files.Find("qemu-monitor", "it lies in deploy/"), monitor,
+                [Files.Find("plug", "run «make»")]),
             _ => new LabNode(number, Tool.Find(monitor)
                 ?? throw Failure.Usage($"«{monitor}» is no monitor: domain, qemu or a program's path"), monitor, []),
         };

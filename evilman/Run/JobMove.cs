@@ -53,7 +53,7 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
             throw Failure.Usage($"{name} has the address {job.Guest}, and {to.Name} gives {to.Guests} to guests: it cannot "
                 + "take it along");
         var before = JobView.Ask(job) ?? throw Failure.NoAnswer($"{name} does not answer at {job.Guest}");
-        var loader = BootClient.ReadFile(Files.Image("loader-checkpoint", "run «make»"));
+        var loader = BootClient.ReadFile(Files.Find("loader-checkpoint", "run «make»"));
         using var echo = EchoSocket.Open();
         (job, var token) = Prepare(echo, job, loader);
         var next = job.Next!;

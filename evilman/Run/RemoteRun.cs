@@ -35,8 +35,8 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
     /// <param name="published">Led to the guest from when it serves until the job ends.</param>
     internal int Run(byte[] initramfs, LocalPorts published, bool detach)
     {
-        var image = new BootImage(BootClient.ReadFile(Files.Image("loader-kernel", "run «make»")),
-            BootClient.ReadFile(Files.Image("guestos", "run «make»")), initramfs, "");
+        var image = new BootImage(BootClient.ReadFile(Files.Find("loader-kernel", "run «make»")),
+            BootClient.ReadFile(Files.Find("guestos", "run «make»")), initramfs, "");
         using var starting = new StartingJob(jobs, name);
         var pairs = published.Pairs.ToList();
         var job = node.IsSold ? BeginBought(image.Loader, starting) : Begin(image.Loader, starting);

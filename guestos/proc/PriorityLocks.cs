@@ -1,23 +1,11 @@
 namespace Guestos;
 
-/// <summary>What a thread that sleeps in futex(2) waits for.</summary>
-public enum FutexKind : byte
-{
-    /// <summary>To be woken.</summary>
-    Plain,
-
-    /// <summary>To be given the lock that the word is (FUTEX_LOCK_PI).</summary>
-    Lock,
-
-    /// <summary>To be made to wait for a lock, or to be given it (FUTEX_WAIT_REQUEUE_PI).</summary>
-    Requeue,
-}
-
 /// <summary>
 /// Futexes that are locks with priority inheritance (futex(2), "Priority-inheritance futexes";
 /// Documentation/locking/pi-futex.rst). The word has the owner's id, and a bit that sends its unlock to the kernel,
 /// which gives the lock to the thread that has waited longest. A thread has at least the weight of each thread that
-/// waits for a lock of its own, and the turn that the most eager of them had come to. Interrupts are off.
+/// waits for a lock of its own, and is scheduled as early as the first of them (<see cref="Scheduler.LendTurn"/>).
+/// Interrupts are off.
 /// </summary>
 public static unsafe class PriorityLocks
 {
@@ -267,7 +255,7 @@ public static unsafe class PriorityLocks
     /// <summary>The first thread waits for a lock of the second, at once or by way of others, or is it.</summary>
     private static bool LeadsTo(Thread* owner, Thread* thread)
     {
-        // Nobody begins to wait where this is so: the way has an end.
+        // Nobody begins to wait where this is so: the chain of owners has no cycle.
         while (owner != null && owner != thread)
             owner = owner->LockOwner;
         return owner == thread;

@@ -14,8 +14,7 @@ namespace Domain;
 /// </summary>
 /// <remarks>
 /// They run under the guest's rounding mode, FTZ and DAZ, and raise its flags: see <see cref="HostFloat"/>. Unmasked
-/// exceptions
-/// are not delivered.
+/// exceptions are not delivered.
 /// </remarks>
 internal static unsafe partial class Sse128
 {

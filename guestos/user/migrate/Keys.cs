@@ -16,7 +16,7 @@ internal static unsafe class Keys
         int file = Host.Open(path);
         if (file < 0)
             return false;
-        // A byte more than there may be.
+        // A byte more than a key and its newline: so a longer file is told from one.
         Span<byte> text = stackalloc byte[Digits + 2];
         int length = Syscall.Read(file, text);
         Syscall.Close(file);
