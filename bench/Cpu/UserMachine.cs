@@ -77,7 +77,7 @@ internal sealed unsafe class UserMachine : IInterruptController
         s->Selector[1] = 0x23;
         s->Selector[2] = 0x1b;
         Cpu.SetPrivilege(3);
-        Cpu.FlushTranslations();
+        Cpu.FlushTlbs();
     }
 
     private void Put(ulong at, ulong value) => *(ulong*)(memory.Base + at) = value;

@@ -55,7 +55,7 @@ public sealed unsafe partial class Cpu
             NoteException(ExceptionVector.GP, 0);
             return null;
         }
-        if (!TranslateCode(linear, out ulong physical))
+        if (!LookUpCode(linear, out ulong physical))
             return null;
         for (var block = buckets[Bucket(physical, rip)]; block != null; block = block->NextInBucket)
         {
@@ -65,7 +65,7 @@ public sealed unsafe partial class Cpu
                 return RunAgain(block, linear);
             if (block->SecondPage == NoPage)
                 return block;
-            if (!TranslateSecond(linear, out ulong second))
+            if (!LookUpSecond(linear, out ulong second))
                 return null;
             if (second == block->SecondPage)
                 return block;
@@ -88,8 +88,8 @@ public sealed unsafe partial class Cpu
         return Build(block->Rip, linear, block->Physical, block->Mode, 0);
     }
 
-    private bool TranslateSecond(ulong linear, out ulong physical) =>
-        TranslateCode(Mmu.Linear(s, (linear | Mmu.OffsetMask) + 1), out physical);
+    private bool LookUpSecond(ulong linear, out ulong physical) =>
+        LookUpCode(Mmu.Linear(s, (linear | Mmu.OffsetMask) + 1), out physical);
 
     /// <param name="runs">how often it is interpreted before it is translated, where that is possible</param>
     private Block* Build(ulong rip, ulong linear, ulong physical, int mode, int runs)
@@ -123,7 +123,7 @@ public sealed unsafe partial class Cpu
         if (bytes == 0)
         {
             // The first instruction runs over the end of the page: it becomes a block of its own.
-            if (!TranslateSecond(linear, out secondPage))
+            if (!LookUpSecond(linear, out secondPage))
                 return null;
             byte* joined = stackalloc byte[32];
             new Span<byte>(joined, 32).Clear();

@@ -83,7 +83,7 @@ public sealed unsafe partial class Cpu
         // Empty links hold generation 0.
         NewGeneration();
         ResetRegisters();
-        FlushTranslations();
+        FlushTlbs();
     }
 
     /// <summary>Instructions completed since the start.</summary>
@@ -110,7 +110,7 @@ public sealed unsafe partial class Cpu
         s->Rip = entry;
         for (int segment = SegmentEs; segment <= SegmentDs; segment++)
             Segment.SetFlat(s, segment, segment == SegmentCs ? (ushort)0x8 : (ushort)0x10);
-        FlushTranslations();
+        FlushTlbs();
         FlushBlocks();
     }
 

@@ -64,8 +64,8 @@ internal unsafe struct CpuState
     public long Budget;
 
     /// <summary>
-    /// Translation generation, then <see cref="Cpu.ModeBits"/> bits of what decoding depends on, then 1 at CPL 3.
-    /// The interpreter's links of another value are void.
+    /// A number that changes when the TLBs are flushed, then <see cref="Cpu.ModeBits"/> bits of what decoding depends
+    /// on, then 1 at CPL 3. The interpreter's links of another value are void.
     /// </summary>
     public ulong Generation;
 

@@ -126,7 +126,7 @@ internal sealed unsafe class TestMachine : IInterruptController
         S->Selector[2] = KernelData;
         S->Gpr[4] = StackTop;
         S->Rip = CodeAt;
-        Cpu.FlushTranslations();
+        Cpu.FlushTlbs();
     }
 
     public void Write(ulong physical, ulong value) => *(ulong*)(Memory.Base + physical) = value;

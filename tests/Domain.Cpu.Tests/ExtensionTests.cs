@@ -244,7 +244,7 @@ public sealed unsafe class ExtensionTests
         var machine = new TestMachine();
         machine.ToUnpaged();
         machine.S->SegmentRights[Cpu.SegmentCs] &= ~Segment.Big;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         if (!isProtected)
             machine.S->Cr0 &= ~Cr0.PE;
         machine.S->Announced |= Extensions.Bmi1;

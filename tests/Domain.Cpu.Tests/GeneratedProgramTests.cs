@@ -461,7 +461,7 @@ public sealed unsafe class GeneratedProgramTests(ITestOutputHelper output)
         machine.Cpu.InvalidateCode(HostCpu.Data, HostCpu.DataSize);
         machine.Place(at, [.. program, 0xf4]);
         machine.S->Rip = at;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
     }
 
     [Fact]

@@ -78,7 +78,7 @@ public sealed unsafe class PagingTests
         machine.S->Gpr[0] = 7;
         if (withoutWp)
             machine.S->Cr0 &= ~Cr0.WP;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         if (user)
             machine.ToUser();
         if (withoutWp)

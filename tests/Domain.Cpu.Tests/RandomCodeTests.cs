@@ -165,7 +165,7 @@ public sealed unsafe class RandomCodeTests(ITestOutputHelper output)
         if (bits == 16)
             Segment.Set(s, Cpu.SegmentCs, s->Selector[Cpu.SegmentCs], CodeFirst - (s->Rip & 0xc000), ushort.MaxValue,
                 s->SegmentRights[Cpu.SegmentCs]);
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
     }
 
     [Fact]

@@ -63,7 +63,7 @@ public sealed unsafe class StringTests
             machine.Write(0x1e000 + 8 * i, 0x1f000 | 7);
             machine.Write(0x1f000 + 8 * i, Buffer | 7);
         }
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         machine.Gate(0x40, Handler);
         machine.Place(Handler, a => a.iretq());
         machine.Place(TestMachine.CodeAt, a => Repeat(a, family));
@@ -144,7 +144,7 @@ public sealed unsafe class StringTests
                 machine.Entry(present) = 0;
             else
                 machine.Entry(absent) = 0;
-            machine.Cpu.FlushTranslations();
+            machine.Cpu.FlushTlbs();
             machine.Gate(14, Handler);
             machine.Place(Handler, a => a.hlt());
             machine.Place(TestMachine.CodeAt, a =>

@@ -137,16 +137,16 @@ public sealed unsafe class VectorTests
         Assert.Equal(-1, Run(machine, a => a.xrstor64(__[(ulong)Data])));
         // Half of the area is in a page that is not there: nothing is written.
         machine.Entry(Absent) = 0;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         machine.S->Gpr[0] = 7;
         machine.Write(Absent - 64, 77);
         Assert.Equal(ExceptionVector.PF, Run(machine, a => a.xsave64(__[(ulong)Absent - 64])));
         Assert.Equal((Absent, 77UL), (machine.S->Cr2, machine.Read(Absent - 64)));
         machine.S->Cr0 |= Cr0.TS;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(ExceptionVector.NM, Run(machine, a => a.xsave64(__[(ulong)Data])));
         machine.S->Cr4 &= ~Cr4.OSXSAVE;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(ExceptionVector.UD, Run(machine, a => a.xsave64(__[(ulong)Data])));
         Assert.Equal(ExceptionVector.UD, Run(machine, a => a.xgetbv()));
     }
@@ -218,21 +218,21 @@ public sealed unsafe class VectorTests
     {
         var machine = Machine();
         machine.S->Xcr0 = Xcr0.X87 | Xcr0.SSE;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(ExceptionVector.UD, Run(machine, a => a.vaddps(xmm1, xmm2, xmm3)));
         Assert.Equal(Extensions.None, machine.S->Used);
         machine.S->Xcr0 = 7;
         machine.S->Cr4 &= ~Cr4.OSXSAVE;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(ExceptionVector.UD, Run(machine, a => a.vaddps(xmm1, xmm2, xmm3)));
         Assert.Equal(Extensions.None, machine.S->Used);
         machine.S->Cr4 |= Cr4.OSXSAVE;
         machine.S->Cr0 |= Cr0.TS;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(ExceptionVector.NM, Run(machine, a => a.vaddps(xmm1, xmm2, xmm3)));
         // CR0.EM is not heeded.
         machine.S->Cr0 = machine.S->Cr0 & ~Cr0.TS | Cr0.EM;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Assert.Equal(-1, Run(machine, a => a.vaddps(xmm1, xmm2, xmm3)));
         Assert.Equal(Extensions.Avx, machine.S->Used);
     }
@@ -298,7 +298,7 @@ public sealed unsafe class VectorTests
         }
 
         machine.Entry(Absent) = 0;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         Fill(machine, 0x7000);
         uint before = second[0];
         Assert.Equal(ExceptionVector.PF, Run(machine, a => a.vmovdqu(ymm1, __ymmword_ptr[rax])));
@@ -312,7 +312,7 @@ public sealed unsafe class VectorTests
     {
         var machine = Machine();
         machine.Entry(Absent) = 0;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         var data = new Span<uint>(machine.Memory.Base + Absent - 16, 4);
         for (int i = 0; i < 4; i++)
             data[i] = 10 + (uint)i;
@@ -340,7 +340,7 @@ public sealed unsafe class VectorTests
         var machine = Machine();
         var entry = machine.Entry(Absent);
         machine.Entry(Absent) = 0;
-        machine.Cpu.FlushTranslations();
+        machine.Cpu.FlushTlbs();
         for (uint i = 0; i < 1024; i++)
         {
             ((uint*)(machine.Memory.Base + Data))[i] = i;

@@ -95,7 +95,7 @@ internal sealed unsafe partial class BlockBuilder
         return false;
     }
 
-    private bool TranslateMove(in Instruction i)
+    private bool DecodeMove(in Instruction i)
     {
         if ((IsRegister(in i, 0) && !i.Op0Register.IsGPR()) || (IsRegister(in i, 1) && !i.Op1Register.IsGPR()))
             return MoveSystemRegister(in i);

@@ -5,7 +5,7 @@ namespace Domain;
 /// <summary>x87 and the state save instructions.</summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private bool TranslateFpu(in Instruction i)
+    private bool DecodeFpu(in Instruction i)
     {
         // SDM vol. 3, 2.5, tables 2-2 and 2-3: what is MMX's or SSE's is unknown under CR0.EM, and WAIT looks at
         // CR0.MP.
@@ -13,7 +13,7 @@ internal sealed unsafe partial class BlockBuilder
             || i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr && (mode & Cpu.ModeNoSse) != 0)
             return RaiseAlways(ExceptionVector.UD);
         int start = SlotCount;
-        bool unknown = TranslateFpuBody(in i);
+        bool unknown = DecodeFpuBody(in i);
         if (unknown || (mode & (i.Mnemonic == Mnemonic.Wait ? Cpu.ModeNoWait : Cpu.ModeNoFpu)) == 0)
             return unknown;
         // Known, but switched off: lazy state switching wants to hear of it.
@@ -21,7 +21,7 @@ internal sealed unsafe partial class BlockBuilder
         return RaiseAlways(ExceptionVector.NM);
     }
 
-    private bool TranslateFpuBody(in Instruction i)
+    private bool DecodeFpuBody(in Instruction i)
     {
         switch (i.Mnemonic)
         {

@@ -7,7 +7,7 @@ internal sealed unsafe partial class BlockBuilder
 {
     /// <summary>Emits the operations of one instruction.</summary>
     /// <returns>whether it ends the block for good</returns>
-    private bool Translate(in Instruction i)
+    private bool DecodeInstruction(in Instruction i)
     {
         bool dead = flagsDead[current];
         switch (i.Mnemonic)
@@ -58,7 +58,7 @@ internal sealed unsafe partial class BlockBuilder
                 return ShiftDouble<DoubleShiftRight, DoubleShiftRightByCl>(in i);
 
             case Mnemonic.Mov:
-                return TranslateMove(in i);
+                return DecodeMove(in i);
             case Mnemonic.Movzx:
                 return Log(in i, 1) == 0
                     ? Widen<ExtendZero<Size8>, ExtendMemoryZero<Size8>>(in i)
@@ -222,8 +222,8 @@ internal sealed unsafe partial class BlockBuilder
                 Emit(Pick.Size<LegacyBound>(Log(in i, 0))).Dst = Reg(i.Op0Register);
                 return false;
 
-            case Mnemonic.Jmp: return TranslateJump(in i);
-            case Mnemonic.Call: return TranslateCall(in i);
+            case Mnemonic.Jmp: return DecodeJump(in i);
+            case Mnemonic.Call: return DecodeCall(in i);
             case Mnemonic.Ret:
             {
                 int log = i.Code is Code.Retnw or Code.Retnw_imm16 ? 1
@@ -271,7 +271,7 @@ internal sealed unsafe partial class BlockBuilder
                 return false;
             }
         }
-        return TranslateSystem(in i);
+        return DecodeSystem(in i);
     }
 
     private static int CounterLog(Code code) => code switch

@@ -5,7 +5,7 @@ namespace Domain;
 /// <summary>Branches, and comparisons fused with them.</summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private bool TranslateJump(in Instruction i)
+    private bool DecodeJump(in Instruction i)
     {
         if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
         {
@@ -34,7 +34,7 @@ internal sealed unsafe partial class BlockBuilder
         return true;
     }
 
-    private bool TranslateCall(in Instruction i)
+    private bool DecodeCall(in Instruction i)
     {
         if (i.Op0Kind is OpKind.NearBranch16 or OpKind.NearBranch32 or OpKind.NearBranch64)
         {

@@ -20,7 +20,7 @@ internal sealed unsafe partial class BlockBuilder
 
     private ushort MmxRegister(Register register) => (ushort)(fpuOffset + 16 * register.GetNumber());
 
-    private bool TranslateMmx(in Instruction i)
+    private bool DecodeMmx(in Instruction i)
     {
         if ((mode & Cpu.ModeNoMmx) != 0)
             return RaiseAlways(ExceptionVector.UD);

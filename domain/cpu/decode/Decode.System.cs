@@ -5,7 +5,7 @@ namespace Domain;
 /// <summary>System instructions.</summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private bool TranslateSystem(in Instruction i)
+    private bool DecodeSystem(in Instruction i)
     {
         switch (i.Mnemonic)
         {
@@ -118,7 +118,7 @@ internal sealed unsafe partial class BlockBuilder
             case Mnemonic.Rdpmc:
                 return RaiseAlways(ExceptionVector.GP);
         }
-        return TranslateVector(in i);
+        return DecodeVector(in i);
     }
 
     /// <summary>Temp to a register of any size or to 16 bits of memory, as stores of selectors do.</summary>

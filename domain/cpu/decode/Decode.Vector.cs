@@ -5,12 +5,12 @@ namespace Domain;
 /// <summary>SSE instructions.</summary>
 internal sealed unsafe partial class BlockBuilder
 {
-    private bool TranslateVector(in Instruction i)
+    private bool DecodeVector(in Instruction i)
     {
         if (i.Encoding == EncodingKind.VEX)
-            return TranslateVex(in i);
+            return DecodeVex(in i);
         if (UsesMmx(in i))
-            return TranslateMmx(in i);
+            return DecodeMmx(in i);
         if (UsesVectors(in i))
         {
             if ((mode & Cpu.ModeNoSse) != 0)
@@ -29,7 +29,7 @@ internal sealed unsafe partial class BlockBuilder
             op.Src = source;
             return false;
         }
-        return TranslateFpu(in i);
+        return DecodeFpu(in i);
     }
 
     private static bool IsVector(in Instruction i, int operand) =>

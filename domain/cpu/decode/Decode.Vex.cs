@@ -33,7 +33,7 @@ internal sealed unsafe partial class BlockBuilder
     private static bool IsMaskedMove(Mnemonic mnemonic) => mnemonic is Mnemonic.Vmaskmovps or Mnemonic.Vmaskmovpd
         or Mnemonic.Vpmaskmovd or Mnemonic.Vpmaskmovq;
 
-    private bool TranslateVex(in Instruction i)
+    private bool DecodeVex(in Instruction i)
     {
         if (Thunks == null || !IsVex(in i))
             return NotKnown(in i);

@@ -175,7 +175,7 @@ internal sealed unsafe partial class BlockBuilder
         ref readonly var i = ref instructions[at];
         // More than 15 bytes: the decoder stops there (SDM vol. 2, 2.3.11).
         return i.Code == Code.INVALID && bytes - (int)(i.IP - rip) >= MaxInstructionBytes
-            ? RaiseAlways(ExceptionVector.GP) : refused[at] ? NotKnown(in i) : Translate(in i);
+            ? RaiseAlways(ExceptionVector.GP) : refused[at] ? NotKnown(in i) : DecodeInstruction(in i);
     }
 
     /// <summary>The processor does not have the instruction, since its host does not.</summary>

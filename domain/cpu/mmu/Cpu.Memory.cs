@@ -35,13 +35,13 @@ public sealed unsafe partial class Cpu
     internal byte* ReadSlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, PrivilegeAccess, out ulong physical))
+        if (!LookUpData(address, PrivilegeAccess, out ulong physical))
             return Fault(s, op);
         byte* scratch = (byte*)s->Scratch;
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess, out ulong second))
+            if (!LookUpData(Linear(op, address + (ulong)first), PrivilegeAccess, out ulong second))
                 return Fault(s, op);
             ReadPhysical(physical, scratch, first);
             ReadPhysical(second, scratch + first, size - first);
@@ -56,7 +56,7 @@ public sealed unsafe partial class Cpu
     internal bool WriteSlow(Op* op, ulong address, int size, ulong low, ulong high)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, PrivilegeAccess | AccessWrite, out ulong physical))
+        if (!LookUpData(address, PrivilegeAccess | AccessWrite, out ulong physical))
         {
             Fault(s, op);
             return false;
@@ -65,7 +65,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             int first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out ulong second))
+            if (!LookUpData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out ulong second))
             {
                 Fault(s, op);
                 return false;
@@ -81,7 +81,7 @@ public sealed unsafe partial class Cpu
     internal byte* ModifySlow(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (!TranslateData(address, PrivilegeAccess | AccessWrite, out ulong physical))
+        if (!LookUpData(address, PrivilegeAccess | AccessWrite, out ulong physical))
             return Fault(s, op);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size))
         {
@@ -95,7 +95,7 @@ public sealed unsafe partial class Cpu
         if (Crosses(address, size))
         {
             first = (int)(4096 - (address & Mmu.OffsetMask));
-            if (!TranslateData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out second))
+            if (!LookUpData(Linear(op, address + (ulong)first), PrivilegeAccess | AccessWrite, out second))
                 return Fault(s, op);
         }
         ReadPhysical(physical, scratch, first);
@@ -130,7 +130,7 @@ public sealed unsafe partial class Cpu
         if (!ProbeWrite(op, address, size))
             return Prepared.Faulted;
         ulong linear = Linear(op, address);
-        TranslateData(linear, PrivilegeAccess | AccessWrite, out ulong physical);
+        LookUpData(linear, PrivilegeAccess | AccessWrite, out ulong physical);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size) && Mmu.WriteHit(s, address, size) != null)
             return Prepared.Mapped;
         if (!modify)
@@ -171,13 +171,13 @@ public sealed unsafe partial class Cpu
         s->RmwSize = 0;
         byte* scratch = (byte*)s->Scratch;
         // The begin of this access translated the same bytes for writing: it cannot fail here.
-        TranslateData(s->RmwAddress, PrivilegeAccess | AccessWrite, out ulong physical);
+        LookUpData(s->RmwAddress, PrivilegeAccess | AccessWrite, out ulong physical);
         int first = size;
         if (Crosses(s->RmwAddress, size))
         {
             first = (int)(4096 - (s->RmwAddress & Mmu.OffsetMask));
             ulong rest = Mmu.Linear(s, s->RmwAddress + (ulong)first);
-            TranslateData(rest, PrivilegeAccess | AccessWrite, out ulong second);
+            LookUpData(rest, PrivilegeAccess | AccessWrite, out ulong second);
             WritePhysical(second, scratch + first, size - first);
         }
         WritePhysical(physical, scratch, first);
@@ -189,8 +189,8 @@ public sealed unsafe partial class Cpu
     internal bool ProbeWrite(Op* op, ulong address, int size)
     {
         address = Linear(op, address);
-        if (TranslateData(address, PrivilegeAccess | AccessWrite, out _)
-            && (!Crosses(address, size) || TranslateData(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
+        if (LookUpData(address, PrivilegeAccess | AccessWrite, out _)
+            && (!Crosses(address, size) || LookUpData(Linear(op, (address & ~Mmu.OffsetMask) + 4096),
                 PrivilegeAccess | AccessWrite, out _)))
             return true;
         Fault(s, op);
@@ -201,10 +201,10 @@ public sealed unsafe partial class Cpu
     private TlbEntry* lent;
 
     /// <summary>
-    /// As <see cref="Translate"/>, by the TLB where it has the page; otherwise it has it then, if it is RAM. The page is
-    /// in the slot's first entry afterwards.
+    /// As <see cref="WalkTables"/>, by the TLB where it has the page; otherwise it has it then, if it is RAM. The page
+    /// is in the slot's first entry afterwards.
     /// </summary>
-    private bool TranslateData(ulong linear, int access, out ulong physical)
+    private bool LookUpData(ulong linear, int access, out ulong physical)
     {
         s->Misses++;
         bool write = (access & AccessWrite) != 0;
@@ -220,7 +220,7 @@ public sealed unsafe partial class Cpu
             physical = entry->Addend + linear - (ulong)memory.Base;
             return true;
         }
-        if (!Translate(linear, access, out physical))
+        if (!WalkTables(linear, access, out physical))
             return false;
         // Stores into pages that hold decoded code must come through the slow path to be noticed.
         if (whole && memory.Contains(physical, 1) && !(write && pages[physical >> 12].Mask != 0))

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Domain;
 
 /// <summary>
-/// Page walks and the translation caches (SDM vol. 3A, chapter 4; chapter 5 in later editions).
+/// Page walks and TLBs (SDM vol. 3A, chapter 4; chapter 5 in later editions).
 /// </summary>
 public sealed unsafe partial class Cpu
 {
@@ -25,7 +25,7 @@ public sealed unsafe partial class Cpu
     /// Linear to physical with permission checks; sets accessed and dirty bits. On failure the fault is noted in the
     /// state.
     /// </summary>
-    private bool Translate(ulong linear, int access, out ulong physical)
+    private bool WalkTables(ulong linear, int access, out ulong physical)
     {
         if ((s->Cr0 & Cr0.PG) == 0)
         {
@@ -116,7 +116,7 @@ public sealed unsafe partial class Cpu
     }
 
     /// <summary>Code address to physical, through a small TLB of its own.</summary>
-    private bool TranslateCode(ulong rip, out ulong physical)
+    private bool LookUpCode(ulong rip, out ulong physical)
     {
         var entry = CodeSlot(s->Cpl == 3 ? userExecute : kernelExecute, rip);
         ulong page = rip & ~Mmu.OffsetMask;
@@ -125,7 +125,7 @@ public sealed unsafe partial class Cpu
             physical = entry->Addend + rip;
             return true;
         }
-        if (!Translate(rip, PrivilegeAccess | AccessExecute, out physical))
+        if (!WalkTables(rip, PrivilegeAccess | AccessExecute, out physical))
             return false;
         entry->Tag = page;
         entry->Addend = physical - rip;
@@ -147,7 +147,7 @@ public sealed unsafe partial class Cpu
 
     /// <summary>
     /// A number for one linear page in one frame, in one mode and at one privilege, with the code that it has. A page
-    /// that is found there again after its translation was forgotten has the same, so that what was remembered with it
+    /// that is found there again after its TLB entry was forgotten has the same, so that what was remembered with it
     /// (links, recent targets) is good again. It ends when code of the frame is dropped, and with all others when code
     /// segments change.
     /// </summary>
@@ -276,8 +276,8 @@ public sealed unsafe partial class Cpu
         return slot;
     }
 
-    /// <summary>Forgets every translation.</summary>
-    internal void FlushTranslations()
+    /// <summary>Forgets every entry of all TLBs.</summary>
+    internal void FlushTlbs()
     {
         Clear(kernelRead);
         Clear(kernelWrite);
@@ -289,12 +289,12 @@ public sealed unsafe partial class Cpu
         NewGeneration();
     }
 
-    /// <summary>Forgets the translation of one page (INVLPG).</summary>
+    /// <summary>Forgets the entries of one page (INVLPG).</summary>
     internal void FlushPage(ulong linear)
     {
         if (linear >= s->LargeFirst && linear <= s->LargeLast)
         {
-            FlushTranslations();
+            FlushTlbs();
             return;
         }
         Forget(kernelRead, linear);

@@ -2,7 +2,7 @@ namespace Domain;
 
 /// <summary>
 /// MOV to and from control registers (SDM vol. 3, 2.5). Writing returns false for a value that is #GP, and has changed
-/// nothing then. Whatever translation or decoding depends on goes with it: <see cref="FlushTranslations"/>,
+/// nothing then. Whatever entries of TLBs or decoding depend on goes with it: <see cref="FlushTlbs"/>,
 /// <see cref="VoidCode"/>.
 /// </summary>
 public sealed unsafe partial class Cpu
@@ -46,7 +46,7 @@ public sealed unsafe partial class Cpu
             return false;
         s->Cr0 = value;
         if ((changed & (Cr0.PG | Cr0.WP)) != 0)
-            FlushTranslations();
+            FlushTlbs();
         else
             VoidCode();
         return true;
@@ -77,7 +77,7 @@ public sealed unsafe partial class Cpu
         if ((value & ~((1UL << PhysicalBits) - 1)) != 0)
             return false;
         s->Cr3 = value;
-        FlushTranslations();
+        FlushTlbs();
         return true;
     }
 
@@ -88,7 +88,7 @@ public sealed unsafe partial class Cpu
         if ((value & ~defined) != 0 || losesPae)
             return false;
         s->Cr4 = value;
-        FlushTranslations();
+        FlushTlbs();
         return true;
     }
 

@@ -166,7 +166,7 @@ public sealed unsafe partial class Cpu
         if ((value & ~Efer.Defined) != 0 || (lmeChanges && (s->Cr0 & Cr0.PG) != 0))
             return false;
         s->Efer = value & ~Efer.LMA | s->Efer & Efer.LMA;
-        FlushTranslations();
+        FlushTlbs();
         return true;
     }
 

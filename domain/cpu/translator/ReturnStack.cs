@@ -7,8 +7,8 @@ namespace Domain;
 /// <remarks>
 /// The words on it are addresses of translated code, written by the host's CALL alone: what follows a CALL compares the
 /// address that the guest's RET has found in the guest's memory with its own, and otherwise looks for it among recent
-/// targets. Privileges have a stack each. A stack holds what is good as long as nothing changes translations of code or
-/// the mode: then both are emptied, as the interpreter's links are void.
+/// targets. Privileges have a stack each. A stack holds what is good as long as nothing changes the mode or entries of
+/// the TLB for code: then both are emptied, as the interpreter's links are void.
 /// Below the pointer there is room for frames of signals, which are delivered here, and below each stack memory that
 /// cannot be touched (<see cref="CodeMemory.AllocateStack"/>).
 /// </remarks>

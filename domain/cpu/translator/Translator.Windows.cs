@@ -13,7 +13,7 @@ namespace Domain;
 /// window. If all of it lies within one page that the TLB has, the host address of its lowest byte is kept in
 /// <see cref="CpuState.Window"/>, and the block's other operands in the window need no probe; otherwise the block goes
 /// on in a second version, which probes each. That holds to the block's end: it is entered at its beginning only, and
-/// what changes translations ends a block.
+/// what changes entries of a TLB ends a block.
 /// </remarks>
 internal sealed unsafe partial class Translator
 {
