@@ -23,71 +23,71 @@ internal static unsafe class AttributeCalls
     public static long Set(FileBy by, ulong file, ulong name, ulong value, ulong size, ulong flags)
     {
         Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
-        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
+        long error = Find(by, file, name, buffer, out Place place, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
-        long result = Set(inode, taken, value, size, flags);
-        Vfs.Release(inode);
+        long result = Set(place, taken, value, size, flags);
+        place.Drop();
         return result;
     }
 
     public static long Get(FileBy by, ulong file, ulong name, ulong value, ulong size)
     {
         Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
-        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
+        long error = Find(by, file, name, buffer, out Place place, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
-        long result = Get(inode, taken, value, size);
-        Vfs.Release(inode);
+        long result = Get(place.Inode, taken, value, size);
+        place.Drop();
         return result;
     }
 
     public static long List(FileBy by, ulong file, ulong list, ulong size)
     {
-        long error = Find(by, file, out Inode* inode);
+        long error = Find(by, file, out Place place);
         if (error < 0)
             return error;
-        long result = List(inode, list, size);
-        Vfs.Release(inode);
+        long result = List(place.Inode, list, size);
+        place.Drop();
         return result;
     }
 
     public static long Remove(FileBy by, ulong file, ulong name)
     {
         Span<byte> buffer = stackalloc byte[ExtendedAttributes.MaxNameLength + 1];
-        long error = Find(by, file, name, buffer, out Inode* inode, out ReadOnlySpan<byte> taken);
+        long error = Find(by, file, name, buffer, out Place place, out ReadOnlySpan<byte> taken);
         if (error < 0)
             return error;
-        long result = Remove(inode, taken);
-        Vfs.Release(inode);
+        long result = Remove(place, taken);
+        place.Drop();
         return result;
     }
 
     /// <summary>The file, held, and the attribute's name. On failure nothing is held.</summary>
-    private static long Find(FileBy by, ulong file, UserString name, Span<byte> buffer, out Inode* inode,
+    private static long Find(FileBy by, ulong file, UserString name, Span<byte> buffer, out Place place,
         out ReadOnlySpan<byte> taken)
     {
         taken = default;
-        long error = Find(by, file, out inode);
+        long error = Find(by, file, out place);
         if (error < 0)
             return error;
         error = TakeName(name, buffer, out taken);
         if (error < 0)
-            Vfs.Release(inode);
+            place.Drop();
         return error;
     }
 
-    private static long Find(FileBy by, ulong file, out Inode* inode)
+    private static long Find(FileBy by, ulong file, out Place place)
     {
-        inode = null;
+        place = default;
         if (by != FileBy.Descriptor)
             return UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), file,
-                by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out inode);
+                by == FileBy.Path ? WalkOptions.Follow : WalkOptions.None, out place);
         File* open = Descriptor.FileOf(file);
         if (open == null || open->IsPath)
             return Errno.EBADF;
-        inode = open->Inode != null ? Vfs.Hold(open->Inode) : Vfs.NewAnonymousInode(open);
-        return inode != null ? 0 : Errno.ENOMEM;
+        place = open->Inode != null ? open->Place.Hold() : new Place(Vfs.NewAnonymousInode(open), null);
+        return place.Inode != null ? 0 : Errno.ENOMEM;
     }
 
     private static long TakeName(UserString from, Span<byte> buffer, out ReadOnlySpan<byte> name)
@@ -104,8 +104,9 @@ internal static unsafe class AttributeCalls
         return 0;
     }
 
-    private static long Set(Inode* inode, ReadOnlySpan<byte> name, ulong value, ulong size, ulong flags)
+    private static long Set(in Place place, ReadOnlySpan<byte> name, ulong value, ulong size, ulong flags)
     {
+        Inode* inode = place.Inode;
         if (!CallFlags.TryMake(flags, Create | Replace, out CallFlags how))
             return Errno.EINVAL;
         if (size > ExtendedAttributes.MaxValueSize)
@@ -118,7 +119,7 @@ internal static unsafe class AttributeCalls
         if (name.SequenceEqual(FileCapabilities.Name)
             && !FileCapabilities.IsValid(new ReadOnlySpan<byte>(content, (int)size)))
             return Errno.EINVAL;
-        long error = ExtendedAttributes.Check(inode, name, write: true);
+        long error = place.IsReadOnly ? Errno.EROFS : ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;
         bool exists = ExtendedAttributes.Find(inode, name) != null;
@@ -165,9 +166,10 @@ internal static unsafe class AttributeCalls
         return ExtendedAttributes.List(inode, new Span<byte>(first, length));
     }
 
-    private static long Remove(Inode* inode, ReadOnlySpan<byte> name)
+    private static long Remove(in Place place, ReadOnlySpan<byte> name)
     {
-        long error = ExtendedAttributes.Check(inode, name, write: true);
+        Inode* inode = place.Inode;
+        long error = place.IsReadOnly ? Errno.EROFS : ExtendedAttributes.Check(inode, name, write: true);
         if (error < 0)
             return error;
         if (!ExtendedAttributes.Remove(inode, name))

@@ -48,9 +48,10 @@ public static unsafe class DirectoryCalls
             byte* dots = stackalloc byte[2];
             dots[0] = (byte)'.';
             dots[1] = (byte)'.';
-            Inode* parent = PathWalk.ParentOf(directory);
-            more = Add(ref output, parent->Number, 2, InodeType.DIR, dots, 2);
-            Vfs.Release(parent);
+            Place parent = PathWalk.ParentOf(file->Place);
+            ulong number = parent.Inode != null ? parent.Inode->Number : directory->Number;
+            more = Add(ref output, number, 2, InodeType.DIR, dots, 2);
+            parent.Drop();
             if (more)
                 file->Position = 2;
         }

@@ -66,14 +66,18 @@ public static unsafe partial class FileCalls
             return Errno.EEXIST;
         }
 
-        long result = OpenInode(made != null ? made : walked.Inode, flags, made != null, out file);
+        // A file that was made lies where it was to be, a temporary one in the directory that was named.
+        Mount* mount = made != null && !temporary ? walked.ParentMount : walked.Mount;
+        var place = new Place(made != null ? made : walked.Inode, mount);
+        long result = OpenPlace(place, flags, made != null, out file);
         Vfs.Release(made);
         return result;
     }
 
-    /// <summary>Makes an open file of an inode; it takes a reference of its own. May sleep (FIFO).</summary>
-    private static long OpenInode(Inode* inode, uint flags, bool made, out File* file)
+    /// <summary>Makes an open file of a place; it takes references of its own. May sleep (FIFO).</summary>
+    private static long OpenPlace(in Place place, uint flags, bool made, out File* file)
     {
+        Inode* inode = place.Inode;
         file = null;
         bool pathOnly = (flags & OpenFlags.PATH) != 0;
         bool writes = !pathOnly && (flags & OpenFlags.ACCMODE) != OpenFlags.RDONLY;
@@ -90,20 +94,22 @@ public static unsafe partial class FileCalls
             case InodeType.SOCK or InodeType.BLK or InodeType.None when !pathOnly:
                 return Errno.ENXIO;
             case InodeType.REG when inode->IsInMemory && writes:
-                if (Mounts.IsReadOnly(inode->Volume))
+                if (place.IsReadOnly)
                     return Errno.EROFS;
                 if (inode->Object.Executions > 0)
                     return Errno.ETXTBSY;
                 break;
         }
 
-        long error = pathOnly || made ? 0 : MayOpen(inode, flags);
+        long error = pathOnly || made ? 0 : MayOpen(place, flags);
         if (error < 0)
             return error;
         file = Files.Allocate(Files.None, pathOnly ? flags : flags | OpenFlags.LARGEFILE);
         if (file == null)
             return Errno.ENFILE;
-        file->Inode = Vfs.Hold(inode);
+        place.Hold();
+        file->Inode = inode;
+        file->Mount = place.Mount;
         file->IsCreator = made;
         // Terminals look at it when they are opened, and then it is forgotten.
         file->Flags |= flags & OpenFlags.NOCTTY;
@@ -151,8 +157,9 @@ public static unsafe partial class FileCalls
     };
 
     /// <summary>EACCES; EPERM for O_NOATIME on another's file.</summary>
-    private static long MayOpen(Inode* inode, uint flags)
+    private static long MayOpen(in Place place, uint flags)
     {
+        Inode* inode = place.Inode;
         uint wanted = (flags & OpenFlags.ACCMODE) switch
         {
             OpenFlags.RDONLY => FileRights.Read,
@@ -161,7 +168,8 @@ public static unsafe partial class FileCalls
         };
         if ((flags & OpenFlags.TRUNC) != 0)
             wanted |= FileRights.Write;
-        if (inode->Type == InodeType.CHR && Mounts.Has(inode->Volume, Mounts.NoDevices))
+        bool hasDevices = !place.Has(Mounts.NoDevices) && !Mounts.Has(inode->Volume, Mounts.NoDevices);
+        if (inode->Type == InodeType.CHR && !hasDevices)
             return Errno.EACCES;
         long error = FileRights.Check(inode, wanted);
         if (error < 0)

@@ -37,17 +37,17 @@ public static unsafe partial class FileCalls
         if (how.Has(UserPath.EmptyPath) && !Permissions.Has(Capability.DAC_READ_SEARCH))
             return Errno.ENOENT;
         WalkOptions options = UserPath.OptionsOf(follow: how.Has(UserPath.Follow), how.Has(UserPath.EmptyPath));
-        long error = UserPath.Find(fromDirectory, from, options, out Inode* inode);
+        long error = UserPath.Find(fromDirectory, from, options, out Place source);
         if (error < 0)
             return error;
         error = UserPath.Walk(toDirectory, to, WalkOptions.None, out Walked walked);
         if (error == 0)
         {
-            error = Names.AddLink(inode, ref walked);
+            error = Names.AddLink(source, ref walked);
             walked.Drop();
         }
 
-        Vfs.Release(inode);
+        source.Drop();
         return error;
     }
 
@@ -138,8 +138,14 @@ public static unsafe partial class FileCalls
 
     public static long Chdir(UserString path)
     {
-        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        return error < 0 ? error : Enter(inode, &Process.Current->Files.WorkingDirectory);
+        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Place place);
+        if (error == 0)
+            error = MayEnter(place);
+        if (error == 0)
+            FileContext.SetWorkingDirectory(Process.Current, place);
+        else
+            place.Drop();
+        return error;
     }
 
     public static long Fchdir(ulong descriptor)
@@ -147,42 +153,28 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null)
             return Errno.EBADF;
-        return file->Inode == null
-            ? Errno.ENOTDIR
-            : Enter(Vfs.Hold(file->Inode), &Process.Current->Files.WorkingDirectory);
+        long error = file->Inode == null ? Errno.ENOTDIR : MayEnter(file->Place);
+        if (error == 0)
+            FileContext.SetWorkingDirectory(Process.Current, file->Place.Hold());
+        return error;
     }
 
     public static long Chroot(UserString path)
     {
-        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
-        if (error < 0)
-            return error;
-        if (inode->Type == InodeType.DIR && FileRights.Check(inode, FileRights.Execute) == 0
-            && !Permissions.Has(Capability.SYS_CHROOT))
-        {
-            Vfs.Release(inode);
-            return Errno.EPERM;
-        }
-
-        return Enter(inode, &Process.Current->Files.RootDirectory);
+        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Place place);
+        if (error == 0)
+            error = MayEnter(place);
+        if (error == 0 && !Permissions.Has(Capability.SYS_CHROOT))
+            error = Errno.EPERM;
+        if (error == 0)
+            FileContext.SetRootDirectory(Process.Current, place);
+        else
+            place.Drop();
+        return error;
     }
 
-    /// <summary>Takes over the reference to <paramref name="inode"/>.</summary>
-    private static long Enter(Inode* inode, void** place)
-    {
-        long error = inode->Type != InodeType.DIR
-            ? Errno.ENOTDIR
-            : FileRights.Check(inode, FileRights.Execute);
-        if (error < 0)
-        {
-            Vfs.Release(inode);
-            return error;
-        }
-
-        Vfs.Release((Inode*)*place);
-        *place = inode;
-        return 0;
-    }
+    private static long MayEnter(in Place place) =>
+        place.Inode->Type != InodeType.DIR ? Errno.ENOTDIR : FileRights.Check(place.Inode, FileRights.Execute);
 
     /// <summary>getcwd(2): the length with its zero.</summary>
     public static long Getcwd(UserPointer<byte> buffer, ulong size)
@@ -205,32 +197,108 @@ public static unsafe partial class FileCalls
     }
 
     /// <summary>
-    /// mount(2): proc, and memory file systems under the names programs ask for. A bind mount is not offered.
+    /// mount(2): proc, memory file systems under the names programs ask for, and what is there at another place
+    /// (MS_BIND, MS_MOVE). There is one namespace of mounts, to which nothing is passed on from elsewhere: MS_SHARED
+    /// and its like change nothing.
     /// </summary>
     public static long Mount(UserString source, UserString target, UserString type, ulong flags, UserString data)
     {
-        const int shortText = Mounts.TextCapacity;
+        if (!Permissions.Has(Capability.SYS_ADMIN))
+            return Errno.EPERM;
+        long error = UserPath.Find(Here, target, WalkOptions.Follow, out Place point);
+        if (error < 0)
+            return error;
+        uint how = (uint)flags;
+        if ((how & Mounts.Remount) != 0)
+            error = Change(point, how, data);
+        else if ((how & Mounts.Bind) != 0)
+            error = Bind(source, point, how);
+        else if ((how & Mounts.Propagation) != 0)
+            error = ChangePropagation(point, how);
+        else if ((how & Mounts.Move) != 0)
+            error = MoveMount(source, point);
+        else
+            error = MountNew(source, point, type, how, data);
+        point.Drop();
+        return error;
+    }
+
+    private static long Change(in Place point, uint flags, UserString data)
+    {
+        if (!point.IsMountRoot)
+            return Errno.EINVAL;
+        Volumes.Options options = Volumes.Standard;
+        long error = (flags & Mounts.Bind) != 0 ? 0 : TakeOptions(data, ref options);
+        if (error == 0)
+            error = Mounts.ChangeLimits(point.Inode, options);
+        if (error == 0)
+            Mounts.ChangeFlags(point.Mount, flags);
+        return error;
+    }
+
+    private static long ChangePropagation(in Place point, uint flags)
+    {
+        const uint known = Mounts.Propagation | Mounts.Recursive | Mounts.Silent;
+        uint kinds = flags & Mounts.Propagation;
+        return (flags & ~known) == 0 && (kinds & kinds - 1) == 0 && point.IsMountRoot ? 0 : Errno.EINVAL;
+    }
+
+    private static long Bind(UserString source, in Place point, uint flags)
+    {
+        if (source.IsNullOrEmpty)
+            return Errno.EINVAL;
+        long error = UserPath.Find(Here, source, WalkOptions.Follow, out Place from);
+        if (error < 0)
+            return error;
+        if (from.Mount == null)
+            error = Errno.EINVAL;
+        else if (!AreAlike(from, point))
+            error = Errno.ENOTDIR;
+        else
+            error = Mounts.AddBind(from, point, (flags & Mounts.Recursive) != 0);
+        from.Drop();
+        return error;
+    }
+
+    private static long MoveMount(UserString source, in Place point)
+    {
+        if (source.IsNullOrEmpty)
+            return Errno.EINVAL;
+        long error = UserPath.Find(Here, source, WalkOptions.Follow, out Place from);
+        if (error < 0)
+            return error;
+        if (!from.IsMountRoot)
+            error = Errno.EINVAL;
+        else if (!AreAlike(from, point))
+            error = Errno.EINVAL;
+        else
+            error = Mounts.MoveTo(from, point);
+        from.Drop();
+        return error;
+    }
+
+    /// <summary>A directory covers directories, anything else what is none.</summary>
+    private static bool AreAlike(in Place one, in Place other) =>
+        one.Inode->Type == InodeType.DIR == (other.Inode->Type == InodeType.DIR);
+
+    private static long MountNew(UserString source, in Place point, UserString type, uint flags, UserString data)
+    {
+        const int shortText = Guestos.Mount.TextCapacity;
         byte* typeText = stackalloc byte[shortText];
         byte* sourceText = stackalloc byte[shortText];
         typeText[0] = 0;
         sourceText[0] = 0;
-        if (!Permissions.Has(Capability.SYS_ADMIN))
-            return Errno.EPERM;
         long error = type.IsNull ? 0 : type.CopyTo(typeText, shortText);
         if (error >= 0 && !source.IsNull)
             error = source.CopyTo(sourceText, shortText);
         if (error < 0)
             return error;
-        error = UserPath.Find(Here, target, WalkOptions.Follow, out Inode* point);
-        if (error < 0)
-            return error;
         Volumes.Options options = Volumes.Standard;
         error = TakeOptions(data, ref options);
-        if (error == 0)
-            error = Mount(point, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(sourceText),
-                MemoryMarshal.CreateReadOnlySpanFromNullTerminated(typeText), (uint)flags, options);
-        Vfs.Release(point);
-        return error;
+        if (error < 0)
+            return error;
+        return MountNew(point, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(sourceText),
+            MemoryMarshal.CreateReadOnlySpanFromNullTerminated(typeText), flags, options);
     }
 
     /// <summary>EINVAL for an option that nobody knows.</summary>
@@ -249,22 +317,14 @@ public static unsafe partial class FileCalls
         return known ? 0 : Errno.EINVAL;
     }
 
-    private static long Mount(Inode* point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags,
+    private static long MountNew(in Place point, ReadOnlySpan<byte> source, ReadOnlySpan<byte> type, uint flags,
         in Volumes.Options options)
     {
-        if ((flags & Mounts.Remount) != 0)
-        {
-            long limits = Mounts.ChangeLimits(point, options);
-            return limits < 0 ? limits : Mounts.ChangeFlags(point, flags);
-        }
-
-        if ((flags & (Mounts.Bind | Mounts.Move)) != 0)
-            return Errno.EOPNOTSUPP;
-        if (point->Type != InodeType.DIR)
+        if (point.Inode->Type != InodeType.DIR)
             return Errno.ENOTDIR;
         Inode* root;
         // It is there from the beginning.
-        if (type.SequenceEqual("devpts"u8) && point == PseudoTerminal.Directory)
+        if (type.SequenceEqual("devpts"u8) && point.Inode == PseudoTerminal.Directory)
             return 0;
         if (type.SequenceEqual("proc"u8))
             root = Vfs.Hold(ProcTree.Root);
@@ -279,13 +339,20 @@ public static unsafe partial class FileCalls
         if (root == null)
             return Errno.ENOMEM;
         bool isFilled = !type.SequenceEqual("sysfs"u8) || SystemTree.TryFill(root);
-        byte* path = isFilled ? PathBuffers.Take() : null;
-        long error = path == null ? Errno.ENOMEM : Vfs.PathOf(point, path, Vfs.PathCapacity);
-        if (error >= 0)
-            error = Mounts.Add(point, root, source, type, new ReadOnlySpan<byte>(path, (int)error), flags);
-        PathBuffers.Give(path);
-        if (error < 0 && root->Covers == null && !Mounts.IsPermanent(root))
-            root->Links = 0;
+        long error = isFilled ? 0 : Errno.ENOMEM;
+        // The same file system is not mounted upon itself.
+        if (point.IsMountRoot && point.Inode == root)
+            error = Errno.EBUSY;
+        if (error == 0)
+            error = Mounts.Add(point, root, source, type, flags);
+        if (root->Volume >= Vfs.FirstMountVolume)
+        {
+            if (error == 0)
+                Volumes.Of(root->Volume).Root = Vfs.Hold(root);
+            else
+                Mounts.Dissolve(root);
+        }
+
         Vfs.Release(root);
         return error;
     }
@@ -316,17 +383,18 @@ public static unsafe partial class FileCalls
             return Errno.EINVAL;
         if (!Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EPERM;
-        // This walk does not count as a use.
-        uint expiring = Mounts.Expiring;
-        long error = UserPath.Find(Here, target, how.Has(noFollow) ? WalkOptions.None : WalkOptions.Follow,
-            out Inode* root);
+        WalkOptions options = how.Has(noFollow) ? WalkOptions.Unmount : WalkOptions.Unmount | WalkOptions.Follow;
+        long error = UserPath.Find(Here, target, options, out Place place);
         if (error < 0)
             return error;
-        // Nor must its own reference make the mount busy.
-        Inode* kept = root;
-        Vfs.Release(root);
+        // This walk's own references must not make the mount busy: as long as it has a place, it stays.
+        bool isPlaced = place.Mount != null && place.Mount->Parent != null;
+        Place kept = place;
+        place.Drop();
+        if (!isPlaced)
+            return Errno.EINVAL;
         if (!how.Has(expire))
-            return Mounts.Remove(kept, how.Has(detach));
-        return how.Has(force) || how.Has(detach) ? Errno.EINVAL : Mounts.Expire(kept, expiring);
+            return Mounts.Unmount(kept, how.Has(detach));
+        return how.Has(force) || how.Has(detach) ? Errno.EINVAL : Mounts.Expire(kept);
     }
 }

@@ -93,13 +93,15 @@ public static unsafe partial class FileCalls
             process->Capabilities.AskAs(process->RealUserId);
         }
 
-        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
+        long error = UserPath.Find(directory, path, Options(how), out Place place);
         if (error == 0)
         {
-            bool readOnly = inode->Type is InodeType.REG or InodeType.DIR or InodeType.LNK
-                && Mounts.IsReadOnly(inode->Volume);
+            Inode* inode = place.Inode;
+            bool readOnly = inode->Type is InodeType.REG or InodeType.DIR or InodeType.LNK && place.IsReadOnly;
             error = readOnly && (mode & FileRights.Write) != 0 ? Errno.EROFS : FileRights.Check(inode, (uint)mode);
-            Vfs.Release(inode);
+            if ((mode & FileRights.Execute) != 0 && inode->Type == InodeType.REG && place.Has(Mounts.NoExecute))
+                error = Errno.EACCES;
+            place.Drop();
         }
 
         process->FileUserId = user;
@@ -159,16 +161,16 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->IsPath)
             return Errno.EBADF;
-        return file->Inode == null ? Errno.EINVAL : ChangeMode(file->Inode, mode);
+        return file->Inode == null ? Errno.EINVAL : ChangeMode(file->Place, mode);
     }
 
     public static long Fchmodat(ulong directory, UserString path, ulong mode)
     {
-        long error = UserPath.Find(directory, path, WalkOptions.Follow, out Inode* inode);
+        long error = UserPath.Find(directory, path, WalkOptions.Follow, out Place place);
         if (error < 0)
             return error;
-        error = ChangeMode(inode, mode);
-        Vfs.Release(inode);
+        error = ChangeMode(place, mode);
+        place.Drop();
         return error;
     }
 
@@ -177,24 +179,25 @@ public static unsafe partial class FileCalls
     {
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
-        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
+        long error = UserPath.Find(directory, path, Options(how), out Place place);
         if (error < 0)
             return error;
-        error = inode->Type == InodeType.LNK ? Errno.EOPNOTSUPP : ChangeMode(inode, mode);
-        Vfs.Release(inode);
+        error = place.Inode->Type == InodeType.LNK ? Errno.EOPNOTSUPP : ChangeMode(place, mode);
+        place.Drop();
         return error;
     }
 
-    private static long MayDescribe(Inode* inode)
+    private static long MayDescribe(in Place place)
     {
-        if ((inode->Operations->Traits & InodeTraits.Fixed) != 0)
+        if ((place.Inode->Operations->Traits & InodeTraits.Fixed) != 0)
             return Errno.EPERM;
-        return Mounts.IsReadOnly(inode->Volume) ? Errno.EROFS : 0;
+        return place.IsReadOnly ? Errno.EROFS : 0;
     }
 
-    private static long ChangeMode(Inode* inode, ulong mode)
+    private static long ChangeMode(in Place place, ulong mode)
     {
-        long error = MayDescribe(inode);
+        Inode* inode = place.Inode;
+        long error = MayDescribe(place);
         if (error == 0 && !FileRights.Owns(inode))
             error = Errno.EPERM;
         if (error < 0)
@@ -217,24 +220,25 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->IsPath)
             return Errno.EBADF;
-        return file->Inode == null ? Errno.EINVAL : ChangeOwner(file->Inode, (uint)user, (uint)group);
+        return file->Inode == null ? Errno.EINVAL : ChangeOwner(file->Place, (uint)user, (uint)group);
     }
 
     public static long Fchownat(ulong directory, UserString path, ulong user, ulong group, ulong flags)
     {
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
-        long error = UserPath.Find(directory, path, Options(how), out Inode* inode);
+        long error = UserPath.Find(directory, path, Options(how), out Place place);
         if (error < 0)
             return error;
-        error = ChangeOwner(inode, (uint)user, (uint)group);
-        Vfs.Release(inode);
+        error = ChangeOwner(place, (uint)user, (uint)group);
+        place.Drop();
         return error;
     }
 
-    private static long ChangeOwner(Inode* inode, uint user, uint group)
+    private static long ChangeOwner(in Place place, uint user, uint group)
     {
-        long error = MayDescribe(inode);
+        Inode* inode = place.Inode;
+        long error = MayDescribe(place);
         if (error < 0)
             return error;
         bool mayUser = user == uint.MaxValue || Permissions.Has(Capability.CHOWN)
@@ -333,7 +337,7 @@ public static unsafe partial class FileCalls
     /// <summary>The present may be set by whoever may write; any other time by the owner.</summary>
     private static long ChangeTimes(ulong directory, UserString path, ulong access, ulong modify, ulong flags, bool now)
     {
-        Inode* inode;
+        Place place;
         if (!CallFlags.TryMake(flags, UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
         if (path.IsNull)
@@ -343,16 +347,17 @@ public static unsafe partial class FileCalls
                 return Errno.EBADF;
             if (file->Inode == null)
                 return Errno.EINVAL;
-            inode = Vfs.Hold(file->Inode);
+            place = file->Place.Hold();
         }
         else
         {
-            long walked = UserPath.Find(directory, path, Options(how), out inode);
+            long walked = UserPath.Find(directory, path, Options(how), out place);
             if (walked < 0)
                 return walked;
         }
 
-        long error = MayDescribe(inode);
+        Inode* inode = place.Inode;
+        long error = MayDescribe(place);
         if (error == 0 && (access != Omitted || modify != Omitted) && !FileRights.Owns(inode))
             error = now ? FileRights.Check(inode, FileRights.Write) : Errno.EPERM;
         if (error == 0)
@@ -365,7 +370,7 @@ public static unsafe partial class FileCalls
             ReportTimes(inode, access != Omitted, modify != Omitted);
         }
 
-        Vfs.Release(inode);
+        place.Drop();
         return error;
     }
 
@@ -382,11 +387,11 @@ public static unsafe partial class FileCalls
 
     public static long Statfs(UserString path, UserPointer<FileSystemStatus> buffer)
     {
-        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Inode* inode);
+        long error = UserPath.Find(Here, path, WalkOptions.Follow, out Place place);
         if (error < 0)
             return error;
-        error = buffer.Put(new FileSystemStatus(inode));
-        Vfs.Release(inode);
+        error = buffer.Put(new FileSystemStatus(place));
+        place.Drop();
         return error;
     }
 

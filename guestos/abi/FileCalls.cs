@@ -175,13 +175,14 @@ public static unsafe partial class FileCalls
         if ((long)length < 0)
             return Errno.EINVAL;
         long error = UserPath.Find(unchecked((ulong)UserPath.CurrentDirectory), path, WalkOptions.Follow,
-            out Inode* inode);
+            out Place place);
         if (error < 0)
             return error;
-        long result = inode->Type == InodeType.REG ? FileRights.Check(inode, FileRights.Write) : 0;
+        bool isFile = place.Inode->Type == InodeType.REG;
+        long result = isFile ? FileRights.Check(place.Inode, FileRights.Write) : 0;
         if (result == 0)
-            result = Cut(inode, length);
-        Vfs.Release(inode);
+            result = isFile && place.IsReadOnly ? Errno.EROFS : Cut(place.Inode, length);
+        place.Drop();
         return result;
     }
 

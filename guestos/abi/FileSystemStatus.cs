@@ -28,15 +28,16 @@ public unsafe struct FileSystemStatus
 
     /// <summary>Of an open file that need not have an inode.</summary>
     public FileSystemStatus(File* file)
-        : this(file->Inode)
+        : this(file->Place)
     {
         if (file->Inode == null && (file->Operations->Mode & TypeMask) == (uint)InodeType.SOCK)
             Type = SocketMagic;
     }
 
-    /// <summary>Null: of pipes and the like.</summary>
-    public FileSystemStatus(Inode* inode)
+    /// <summary>No inode: of pipes and the like.</summary>
+    public FileSystemStatus(in Place place)
     {
+        Inode* inode = place.Inode;
         this = default;
         BlockSize = 4096;
         FragmentSize = 4096;
@@ -51,6 +52,6 @@ public unsafe struct FileSystemStatus
         ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
         Inodes = volume.MaxInodes != 0 ? volume.MaxInodes : Vfs.InodeCapacity;
         FreeInodes = volume.MaxInodes != 0 ? Math.Min(volume.MaxInodes - volume.Inodes, left) : left;
-        Flags = Mounts.IsReadOnly(inode->Volume) ? 1UL : 0;
+        Flags = place.IsReadOnly ? 1UL : 0;
     }
 }

@@ -52,7 +52,7 @@ internal static unsafe class UserPath
             return error;
         }
 
-        Inode* start = null;
+        Place start = default;
         bool isMissing = path[0] == 0 && (options & WalkOptions.AllowEmpty) == 0;
         error = isMissing ? Errno.ENOENT : StartOf(directory, path, out start);
         if (error == 0)
@@ -64,7 +64,7 @@ internal static unsafe class UserPath
     }
 
     /// <summary>Where a path begins that is not absolute; no reference is taken. EBADF, ENOTDIR.</summary>
-    private static long StartOf(ulong directory, byte* path, out Inode* start)
+    private static long StartOf(ulong directory, byte* path, out Place start)
     {
         start = Vfs.CurrentDirectory;
         if (path[0] == '/' || (int)directory == CurrentDirectory)
@@ -72,19 +72,24 @@ internal static unsafe class UserPath
         File* file = Descriptor.FileOf(directory);
         if (file == null)
             return Errno.EBADF;
-        start = file->Inode;
-        return start == null || start->Type != InodeType.DIR && path[0] != 0 ? Errno.ENOTDIR : 0;
+        start = file->Place;
+        bool isDirectory = start.Inode != null && start.Inode->Type == InodeType.DIR;
+        return start.Inode == null || !isDirectory && path[0] != 0 ? Errno.ENOTDIR : 0;
     }
 
     /// <summary>Walks to something that must exist: one reference in <paramref name="inode"/>.</summary>
     public static long Find(ulong directory, UserString from, WalkOptions options, out Inode* inode)
     {
-        inode = null;
+        long error = Find(directory, from, options, out Place place);
+        inode = place.Inode;
+        Mounts.Release(place.Mount);
+        return error;
+    }
+
+    /// <summary>Walks to something that must exist: the caller drops <paramref name="place"/>.</summary>
+    public static long Find(ulong directory, UserString from, WalkOptions options, out Place place)
+    {
         long error = Walk(directory, from, options, out Walked walked);
-        if (error < 0)
-            return error;
-        Vfs.Release(walked.Parent);
-        inode = walked.Inode;
-        return inode == null ? Errno.ENOENT : 0;
+        return walked.TakePlace(error, out place);
     }
 }

@@ -30,13 +30,11 @@ public static unsafe class ExtendedAttributes
     private static ReadOnlySpan<byte> Of(ExtendedAttribute* attribute) => new(attribute->Name, attribute->NameLength);
 
     /// <summary>
-    /// 0 when the current process may read, or write, an attribute of this name: EPERM, ENODATA, EACCES, EROFS,
+    /// 0 when the current process may read, or write, an attribute of this name: EPERM, ENODATA, EACCES,
     /// EOPNOTSUPP, EINVAL.
     /// </summary>
     public static long Check(Inode* inode, ReadOnlySpan<byte> name, bool write)
     {
-        if (write && Mounts.IsReadOnly(inode->Volume))
-            return Errno.EROFS;
         bool user = name.StartsWith("user."u8);
         bool trusted = name.StartsWith("trusted."u8);
         bool security = name.StartsWith("security."u8);

@@ -35,6 +35,11 @@ public unsafe struct File
     /// <summary>The inode that was opened; null for anonymous objects.</summary>
     public Inode* Inode;
 
+    /// <summary>The mount by which it was reached; null for what is in no tree.</summary>
+    public Mount* Mount;
+
+    public readonly Place Place => new(Inode, Mount);
+
     /// <summary>A number that the owner of <see cref="Object"/> may use (a socket handle).</summary>
     public long Handle;
 

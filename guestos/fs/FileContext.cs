@@ -6,10 +6,29 @@ public static unsafe class FileContext
     /// <summary>The descriptors of a process; null in a zombie.</summary>
     public static FileTable* TableOf(Process* process) => (FileTable*)process->Files.Table;
 
-    public static Inode* WorkingDirectoryOf(Process* process) => (Inode*)process->Files.WorkingDirectory;
+    /// <summary>No inode: the root of all.</summary>
+    public static Place WorkingDirectoryOf(Process* process) =>
+        new((Inode*)process->Files.WorkingDirectory, (Mount*)process->Files.WorkingMount);
 
-    /// <summary>Null for the root of all.</summary>
-    public static Inode* RootDirectoryOf(Process* process) => (Inode*)process->Files.RootDirectory;
+    /// <summary>No inode: the root of all.</summary>
+    public static Place RootDirectoryOf(Process* process) =>
+        new((Inode*)process->Files.RootDirectory, (Mount*)process->Files.RootMount);
+
+    /// <summary>Takes over the references of the new directory, and gives those of the old one up.</summary>
+    public static void SetWorkingDirectory(Process* process, in Place place)
+    {
+        WorkingDirectoryOf(process).Drop();
+        process->Files.WorkingDirectory = place.Inode;
+        process->Files.WorkingMount = place.Mount;
+    }
+
+    /// <inheritdoc cref="SetWorkingDirectory"/>
+    public static void SetRootDirectory(Process* process, in Place place)
+    {
+        RootDirectoryOf(process).Drop();
+        process->Files.RootDirectory = place.Inode;
+        process->Files.RootMount = place.Mount;
+    }
 
     /// <summary>At boot.</summary>
     internal static void Register()
@@ -25,8 +44,8 @@ public static unsafe class FileContext
 
     private static bool Inherit(Process* parent, Process* child, bool shareTable)
     {
-        child->Files.WorkingDirectory = Hold(WorkingDirectoryOf(parent));
-        child->Files.RootDirectory = Hold(RootDirectoryOf(parent));
+        SetWorkingDirectory(child, WorkingDirectoryOf(parent).Hold());
+        SetRootDirectory(child, RootDirectoryOf(parent).Hold());
         FileTable* table = TableOf(parent);
         child->Files.Table = shareTable ? FileTable.Share(table) : FileTable.Fork(table);
         return child->Files.Table != null;
@@ -46,16 +65,12 @@ public static unsafe class FileContext
         return true;
     }
 
-    private static Inode* Hold(Inode* directory) => directory != null ? Vfs.Hold(directory) : null;
-
     private static void Release(Process* process)
     {
         FileTable* table = TableOf(process);
         process->Files.Table = null;
         FileTable.Release(table);
-        Vfs.Release(WorkingDirectoryOf(process));
-        Vfs.Release(RootDirectoryOf(process));
-        process->Files.WorkingDirectory = null;
-        process->Files.RootDirectory = null;
+        SetWorkingDirectory(process, default);
+        SetRootDirectory(process, default);
     }
 }

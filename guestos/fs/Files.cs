@@ -101,6 +101,7 @@ public static unsafe class Files
         if (file->CountedAsWriter)
             file->Inode->Writers--;
         Vfs.Release(file->Inode);
+        Mounts.Release(file->Mount);
         Forget(file);
     }
 
@@ -117,14 +118,6 @@ public static unsafe class Files
             file->Next->Previous = file->Previous;
         InUse--;
         s_slab.Free(file);
-    }
-
-    public static bool AnyOpenOn(byte volume)
-    {
-        for (File* file = s_first; file != null; file = file->Next)
-            if (file->Inode != null && file->Inode->Volume == volume)
-                return true;
-        return false;
     }
 
     /// <summary>

@@ -89,11 +89,8 @@ public unsafe struct Inode
     /// <summary>Cookie of the next entry to be made (see <see cref="DirectoryEntry.Cookie"/>).</summary>
     public ulong NextCookie;
 
-    /// <summary>The root directory mounted here; null when this is no mount point.</summary>
-    public Inode* Mounted;
-
-    /// <summary>Of a mounted root: the directory it covers.</summary>
-    public Inode* Covers;
+    /// <summary>What is mounted here, a list by <see cref="Mount.NextHere"/>; null: nothing.</summary>
+    public Mount* Mounted;
 
     // ---- regular files, symbolic links ----
 

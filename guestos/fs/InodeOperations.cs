@@ -77,7 +77,7 @@ public unsafe struct InodeOperations
     /// <summary>
     /// The inode that a link stands for, with a reference; null when it stands for a path. Null: it stands for a path.
     /// </summary>
-    public delegate*<Inode*, Inode*> Jump;
+    public delegate*<Inode*, Place*, void> Jump;
 
     /// <summary>
     /// What a link says, without a zero: its length, or −errno. Null: <see cref="Inode.Image"/>.

@@ -21,7 +21,7 @@ public static unsafe class Names
             return Errno.EEXIST;
         if (walked.TrailingSlash && type != InodeType.DIR)
             return Errno.ENOENT;
-        long error = MayChange(walked.Parent);
+        long error = MayChange(walked.Directory);
         if (error < 0)
             return error;
         if (FileContent.FreeFrames == 0)
@@ -69,18 +69,19 @@ public static unsafe class Names
     }
 
     /// <summary>Gives an existing inode another name.</summary>
-    public static long AddLink(Inode* inode, ref Walked to)
+    public static long AddLink(in Place from, ref Walked to)
     {
+        Inode* inode = from.Inode;
         if (to.Inode != null || !to.HasName)
             return Errno.EEXIST;
         if (to.TrailingSlash)
             return Errno.ENOENT;
         if (inode->Type == InodeType.DIR)
             return Errno.EPERM;
-        long error = MayChange(to.Parent);
+        long error = MayChange(to.Directory);
         if (error < 0)
             return error;
-        if (!inode->IsInMemory || inode->Volume != to.Parent->Volume)
+        if (!inode->IsInMemory || from.Mount != to.ParentMount)
             return Errno.EXDEV;
         if (inode->Links >= MaxLinks)
             return Errno.EMLINK;
@@ -101,11 +102,13 @@ public static unsafe class Names
             return Errno.ENOENT;
         if (!walked.HasName)
             return Errno.EISDIR;
-        long error = MayRemove(walked.Parent, walked.Inode);
+        long error = MayRemove(walked.Directory, walked.Inode);
         if (error < 0)
             return error;
         if (walked.Inode->Type == InodeType.DIR)
             return Errno.EISDIR;
+        if (IsMountPoint(walked))
+            return Errno.EBUSY;
         Directories.Remove(walked.Entry);
         Inotify.ReportSelf(walked.Inode, FileEvent.Attributes);
         ReportRemoval(ref walked, 0);
@@ -118,8 +121,7 @@ public static unsafe class Names
     /// </summary>
     private static void ReportRemoval(ref Walked walked, uint kind)
     {
-        Vfs.Release(walked.Inode);
-        walked.Inode = null;
+        walked.DropPlace();
         Inotify.ReportName(walked.Parent, Inotify.NameOf(ref walked), FileEvent.Delete | kind);
     }
 
@@ -134,12 +136,12 @@ public static unsafe class Names
             return Errno.ENOENT;
         if (!walked.HasName)
             return Errno.EBUSY;
-        long error = MayRemove(walked.Parent, walked.Inode);
+        long error = MayRemove(walked.Directory, walked.Inode);
         if (error < 0)
             return error;
         if (walked.Inode->Type != InodeType.DIR)
             return Errno.ENOTDIR;
-        if (walked.Inode->Covers != null)
+        if (IsMountPoint(walked))
             return Errno.EBUSY;
         if (walked.Inode->FirstEntry != null)
             return Errno.ENOTEMPTY;
@@ -156,14 +158,14 @@ public static unsafe class Names
             return from.HasName && noReplace ? Errno.EEXIST : Errno.EBUSY;
         if (from.Inode == null)
             return Errno.ENOENT;
-        long error = MayChange(from.Parent);
+        long error = MayChange(from.Directory);
         if (error == 0)
-            error = MayChange(to.Parent);
+            error = MayChange(to.Directory);
         if (error < 0)
             return error;
-        if (from.Parent->Volume != to.Parent->Volume)
+        if (from.ParentMount != to.ParentMount)
             return Errno.EXDEV;
-        if (from.Inode->Covers != null || to.Inode != null && to.Inode->Covers != null)
+        if (IsMountPoint(from) || to.Inode != null && IsMountPoint(to))
             return Errno.EBUSY;
         bool directory = from.Inode->Type == InodeType.DIR;
         if (!directory && (from.TrailingSlash || to.TrailingSlash))
@@ -180,8 +182,8 @@ public static unsafe class Names
             error = FileRights.Check(from.Inode, FileRights.Write);
         if (error < 0)
             return error;
-        if (directory && IsBelow(to.Parent, from.Inode)
-            || exchange && to.Inode->Type == InodeType.DIR && IsBelow(from.Parent, to.Inode))
+        if (directory && Mounts.IsBelow(to.Parent, from.Inode)
+            || exchange && to.Inode->Type == InodeType.DIR && Mounts.IsBelow(from.Parent, to.Inode))
             return Errno.EINVAL;
         if (from.Inode == to.Inode)
             return 0;
@@ -229,40 +231,30 @@ public static unsafe class Names
     }
 
     /// <summary>This name may be taken away.</summary>
-    private static long MayRemove(Inode* directory, Inode* inode)
+    private static long MayRemove(in Place directory, Inode* inode)
     {
         long error = MayChange(directory);
-        return error < 0 ? error : FileRights.CheckSticky(directory, inode);
+        return error < 0 ? error : FileRights.CheckSticky(directory.Inode, inode);
     }
+
+    /// <summary>Something is mounted over what was named, or it is a mount's root.</summary>
+    private static bool IsMountPoint(in Walked walked) =>
+        walked.Inode->Mounted != null || walked.Mount != walked.ParentMount;
 
     /// <summary>
     /// Names may be made and removed in this directory: it is in memory, not itself removed, and the process has the
     /// right.
     /// </summary>
-    private static long MayChange(Inode* directory)
+    private static long MayChange(in Place directory)
     {
-        if (directory == null)
+        if (directory.Inode == null)
             return Errno.EBUSY;
-        if (!directory->IsInMemory)
+        if (!directory.Inode->IsInMemory)
             return Errno.EACCES;
-        if (Mounts.IsReadOnly(directory->Volume))
+        if (directory.IsReadOnly)
             return Errno.EROFS;
-        return directory->Links == 0
+        return directory.Inode->Links == 0
             ? Errno.ENOENT
-            : FileRights.Check(directory, FileRights.Write | FileRights.Execute);
-    }
-
-    private static bool IsBelow(Inode* directory, Inode* top)
-    {
-        while (directory != null)
-        {
-            if (directory == top)
-                return true;
-            if (directory->Covers != null || directory->Home == null)
-                return false;
-            directory = directory->Home->Directory;
-        }
-
-        return false;
+            : FileRights.Check(directory.Inode, FileRights.Write | FileRights.Execute);
     }
 }

@@ -12,16 +12,23 @@ public enum WalkOptions
 
     /// <summary>An empty path means the start itself (AT_EMPTY_PATH).</summary>
     AllowEmpty = 2,
+
+    /// <summary>To what is to be unmounted: no mount is used by it.</summary>
+    Unmount = 4,
 }
 
-/// <summary>Where a path led. Both inodes carry a reference for the caller; <see cref="Drop"/> gives them up.</summary>
+/// <summary>
+/// Where a path led. Inodes and mounts carry a reference for the caller; <see cref="Drop"/> gives them up.
+/// </summary>
 public unsafe struct Walked
 {
     /// <summary>The directory of the last name; null when the path was "/" or ended in nothing but dots.</summary>
     public Inode* Parent;
+    public Mount* ParentMount;
 
     /// <summary>What the path names, mounts crossed; null when the last name does not exist.</summary>
     public Inode* Inode;
+    public Mount* Mount;
 
     /// <summary>The last name's entry, where the directory has entries; valid until the caller sleeps.</summary>
     public DirectoryEntry* Entry;
@@ -39,6 +46,10 @@ public unsafe struct Walked
 
     public readonly bool HasName => NameLength > 0;
 
+    public readonly Place Directory => new(Parent, ParentMount);
+
+    public readonly Place Place => new(Inode, Mount);
+
     /// <summary>
     /// Looks the last name up once more, in a directory in memory, where names have changed since: another walk may
     /// have slept, and the name may mean something else by now, or nothing.
@@ -47,17 +58,55 @@ public unsafe struct Walked
     {
         if (Changes == Directories.Changes || !HasName || !Parent->IsInMemory)
             return;
-        Vfs.Release(Inode);
+        DropPlace();
         fixed (byte* name = Name)
-            Inode = PathWalk.ChildOf(Parent, name, NameLength, out Entry);
+            SetPlace(PathWalk.ChildOf(Directory, name, NameLength, true, out Entry));
     }
 
     public void Drop()
     {
-        Vfs.Release(Parent);
-        Vfs.Release(Inode);
-        Parent = null;
-        Inode = null;
+        DropDirectory();
+        DropPlace();
+    }
+
+    /// <summary>What was named is given up before its directory.</summary>
+    public void DropPlace()
+    {
+        Place.Drop();
+        SetPlace(default);
+    }
+
+    /// <summary>
+    /// The end of a walk to something that must exist, whose result is <paramref name="error"/>: 0 and the place with
+    /// its references, which are nobody else's then; or -errno.
+    /// </summary>
+    public long TakePlace(long error, out Place place)
+    {
+        place = default;
+        if (error < 0)
+            return error;
+        DropDirectory();
+        place = Place;
+        SetPlace(default);
+        return place.Inode == null ? Errno.ENOENT : 0;
+    }
+
+    internal void SetPlace(in Place place)
+    {
+        Inode = place.Inode;
+        Mount = place.Mount;
+    }
+
+    internal void SetDirectory(in Place place)
+    {
+        Parent = place.Inode;
+        ParentMount = place.Mount;
+    }
+
+    private void DropDirectory()
+    {
+        Directory.Drop();
+        SetDirectory(default);
     }
 }
 
@@ -73,8 +122,8 @@ public static unsafe class PathWalk
     /// <summary>A walk in progress.</summary>
     private ref struct Progress
     {
-        /// <summary>Where it stands, with a reference.</summary>
-        public Inode* Current;
+        /// <summary>Where it stands, with its references.</summary>
+        public Place Current;
 
         /// <summary>
         /// What is left of the path when a link is to be followed: the caller's text, or <see cref="Buffer"/> once a
@@ -92,23 +141,24 @@ public static unsafe class PathWalk
     /// Result 0 also when only the last name is missing (<see cref="Walked.Inode"/> null); else ENOENT, ENOTDIR,
     /// EACCES, ENAMETOOLONG, ELOOP, ENOMEM, and nothing is held.
     /// </summary>
-    public static long Walk(Inode* start, byte* path, WalkOptions options, out Walked walked)
+    public static long Walk(in Place start, byte* path, WalkOptions options, out Walked walked)
     {
         walked = default;
         if (path[0] == 0)
         {
             if ((options & WalkOptions.AllowEmpty) == 0)
                 return Errno.ENOENT;
-            walked.Inode = Vfs.Hold(start);
+            walked.SetPlace(start.Hold());
             return 0;
         }
 
-        var walk = new Progress { Current = Vfs.Hold(path[0] == '/' ? Vfs.CurrentRoot : start), At = path };
+        Place begin = path[0] == '/' ? Vfs.CurrentRoot : start;
+        var walk = new Progress { Current = begin.Hold(), At = path };
         long error = Walk(ref walk, options, ref walked);
         PathBuffers.Give(walk.Buffer);
         if (error < 0)
         {
-            Vfs.Release(walk.Current);
+            walk.Current.Drop();
             walked = default;
         }
 
@@ -125,9 +175,9 @@ public static unsafe class PathWalk
                 at++;
             if (*at == 0)
             {
-                walked.Inode = walk.Current;
+                walked.SetPlace(walk.Current);
                 walked.TrailingSlash = true;
-                return walk.Current->Type == InodeType.DIR ? 0 : Errno.ENOTDIR;
+                return walk.Current.Inode->Type == InodeType.DIR ? 0 : Errno.ENOTDIR;
             }
 
             byte* name = at;
@@ -139,9 +189,9 @@ public static unsafe class PathWalk
                 behind++;
             bool last = *behind == 0;
             bool slash = *at == '/';
-            if (walk.Current->Type != InodeType.DIR)
+            if (walk.Current.Inode->Type != InodeType.DIR)
                 return Errno.ENOTDIR;
-            if (FileRights.Check(walk.Current, FileRights.Execute) < 0)
+            if (FileRights.Check(walk.Current.Inode, FileRights.Execute) < 0)
                 return Errno.EACCES;
             if (nameLength > Directories.MaxNameLength)
                 return Errno.ENAMETOOLONG;
@@ -150,10 +200,16 @@ public static unsafe class PathWalk
             if (dots > 0)
             {
                 if (dots == 2)
-                    walk.Current = Step(walk.Current, ParentOf(walk.Current));
+                {
+                    Place above = ParentOf(walk.Current);
+                    if (above.Inode == null)
+                        return Errno.ENOENT;
+                    Step(ref walk.Current, above);
+                }
+
                 if (last)
                 {
-                    walked.Inode = walk.Current;
+                    walked.SetPlace(walk.Current);
                     walked.NameLength = -dots;
                     walked.TrailingSlash = slash;
                     return 0;
@@ -163,35 +219,37 @@ public static unsafe class PathWalk
                 continue;
             }
 
-            Inode* child = ChildOf(walk.Current, name, nameLength, out DirectoryEntry* entry);
+            bool isUse = (options & WalkOptions.Unmount) == 0;
+            Place place = ChildOf(walk.Current, name, nameLength, isUse, out DirectoryEntry* entry);
+            Inode* child = place.Inode;
             if (child != null && child->Type == InodeType.LNK
                 && (!last || slash || (options & WalkOptions.Follow) != 0))
             {
                 walk.At = at;
                 long error = Follow(ref walk, child, out bool jumped);
                 at = walk.At;
-                Vfs.Release(child);
+                place.Drop();
                 if (error < 0)
                     return error;
                 if (!jumped || !last)
                     continue;
-                walked.Inode = walk.Current;
+                walked.SetPlace(walk.Current);
                 walked.TrailingSlash = slash;
-                return slash && walk.Current->Type != InodeType.DIR ? Errno.ENOTDIR : 0;
+                return slash && walk.Current.Inode->Type != InodeType.DIR ? Errno.ENOTDIR : 0;
             }
 
             if (last)
             {
                 if (child != null && slash && child->Type != InodeType.DIR)
                 {
-                    Vfs.Release(child);
+                    place.Drop();
                     return Errno.ENOTDIR;
                 }
 
                 if (child != null && entry != null && child->Type != InodeType.DIR)
                     child->Home = entry;
-                walked.Parent = walk.Current;
-                walked.Inode = child;
+                walked.SetDirectory(walk.Current);
+                walked.SetPlace(place);
                 walked.Entry = entry;
                 walked.Changes = Directories.Changes;
                 walked.NameLength = nameLength;
@@ -203,7 +261,7 @@ public static unsafe class PathWalk
 
             if (child == null)
                 return Errno.ENOENT;
-            walk.Current = Step(walk.Current, child);
+            Step(ref walk.Current, place);
             at = behind;
         }
     }
@@ -231,10 +289,12 @@ public static unsafe class PathWalk
         InodeOperations* operations = link->Operations;
         if (operations->MayFollow != null && !operations->MayFollow(link))
             return Errno.EACCES;
-        Inode* target = operations->Jump != null ? operations->Jump(link) : null;
-        if (target != null)
+        Place target = default;
+        if (operations->Jump != null)
+            operations->Jump(link, &target);
+        if (target.Inode != null)
         {
-            walk.Current = Step(walk.Current, target);
+            Step(ref walk.Current, target);
             jumped = true;
             return 0;
         }
@@ -267,59 +327,72 @@ public static unsafe class PathWalk
         Memory.Copy(walk.Buffer, text, length);
         walk.At = walk.Buffer;
         if (walk.Buffer[0] == '/')
-            walk.Current = Step(walk.Current, Vfs.Hold(Vfs.CurrentRoot));
+            Step(ref walk.Current, Vfs.CurrentRoot.Hold());
         return 0;
     }
 
-    /// <summary>One name in one directory, mounts crossed: the child with a reference, or null.</summary>
-    public static Inode* ChildOf(Inode* directory, byte* name, int length, out DirectoryEntry* entry)
+    /// <summary>
+    /// One name in one directory, mounts crossed: the child with its references, or no inode. A mount that is crossed
+    /// does not expire yet, if <paramref name="isUse"/>.
+    /// </summary>
+    public static Place ChildOf(in Place directory, byte* name, int length, bool isUse, out DirectoryEntry* entry)
     {
         entry = null;
         Inode* child;
-        if (directory->Operations->Lookup != null)
+        if (directory.Inode->Operations->Lookup != null)
         {
-            child = directory->Operations->Lookup(directory, name, length);
+            child = directory.Inode->Operations->Lookup(directory.Inode, name, length);
         }
         else
         {
-            entry = Directories.Find(directory, name, length);
+            entry = Directories.Find(directory.Inode, name, length);
             child = entry != null ? Vfs.Hold(entry->Inode) : null;
         }
 
-        while (child != null && child->Mounted != null)
-        {
-            child = Step(child, Vfs.Hold(child->Mounted));
-            Mounts.Used(child);
-        }
-
-        return child;
+        return child != null ? Cross(new Place(child, Mounts.Hold(directory.Mount)), isUse) : default;
     }
 
     /// <summary>
-    /// The directory above, with a reference: of the process's root itself, of a mounted root what is above its mount
-    /// point.
+    /// The directory above, with its references: of the process's root itself, of a mounted root what is above its
+    /// mount point. No inode: it has been moved out of what its mount shows.
     /// </summary>
-    public static Inode* ParentOf(Inode* directory)
+    public static Place ParentOf(in Place place)
     {
-        Inode* root = Vfs.CurrentRoot;
-        while (directory != root && directory->Covers != null)
-            directory = directory->Covers;
-        if (directory == root)
-            return Vfs.Hold(directory);
-        if (directory->Operations->ParentOf != null)
-            return directory->Operations->ParentOf(directory);
-        if (directory->Home == null)
-            return Vfs.Hold(directory);
-        Inode* parent = Vfs.Hold(directory->Home->Directory);
-        while (parent->Mounted != null && parent != root)
-            parent = Step(parent, Vfs.Hold(parent->Mounted));
-        return parent;
+        Place root = Vfs.CurrentRoot;
+        Place at = place;
+        while (!at.Is(root) && at.IsMountRoot && at.Mount->Parent != null)
+            at = new Place(at.Mount->Point, at.Mount->Parent);
+        if (at.Is(root) || at.IsMountRoot)
+            return at.Hold();
+        if (at.Mount->Root->Home != null && !Mounts.IsBelow(at.Inode, at.Mount->Root))
+            return default;
+        if (at.Inode->Operations->ParentOf != null)
+            return new Place(at.Inode->Operations->ParentOf(at.Inode), Mounts.Hold(at.Mount));
+        if (at.Inode->Home == null)
+            return at.Hold();
+        at.Inode = at.Inode->Home->Directory;
+        return at.Is(root) ? at.Hold() : Cross(at.Hold(), true);
     }
 
-    /// <summary>Lets go of one and takes the other, which comes with its reference.</summary>
-    private static Inode* Step(Inode* from, Inode* to)
+    /// <summary>Up to the uppermost mount over a place. Takes the references over.</summary>
+    private static Place Cross(Place at, bool isUse)
     {
-        Vfs.Release(from);
-        return to;
+        Mount* over = at.Inode->Mounted != null ? Mounts.On(at) : null;
+        while (over != null)
+        {
+            if (isUse)
+                over->IsExpiring = false;
+            Step(ref at, new Place(over->Root, over).Hold());
+            over = at.Inode->Mounted != null ? Mounts.On(at) : null;
+        }
+
+        return at;
+    }
+
+    /// <summary>Lets go of one and takes the other, which comes with its references.</summary>
+    private static void Step(ref Place from, in Place to)
+    {
+        from.Drop();
+        from = to;
     }
 }

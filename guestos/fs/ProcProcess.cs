@@ -54,7 +54,10 @@ public static unsafe class ProcProcess
                 AddressSpace.LetGo(space);
                 break;
             case ProcNode.ProcessMounts or ProcNode.TaskMounts:
-                MountList(text);
+                MountText.List(text);
+                break;
+            case ProcNode.ProcessMountInformation or ProcNode.TaskMountInformation:
+                MountText.Information(text);
                 break;
             case ProcNode.ProcessLimits or ProcNode.TaskLimits:
                 text->Add("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
@@ -80,7 +83,7 @@ public static unsafe class ProcProcess
             if (flags >> shift != 0 || shift == 0)
                 text->Add((byte)('0' + (flags >> shift & 7)));
         text->Add("\nmnt_id:\t"u8);
-        text->Add(file->Inode != null ? file->Inode->Volume : Vfs.AnonymousVolume);
+        text->Add(file->Mount != null ? file->Mount->Id : 0);
         text->Add("\nino:\t"u8);
         text->Add(Vfs.NumberOf(file));
         text->Add((byte)'\n');
@@ -354,7 +357,7 @@ public static unsafe class ProcProcess
             text->Add(file != null ? file->Number : 0);
             if (Vdso.Is(file))
                 text->Add("                  [vdso]"u8);
-            else if (file != null && Vfs.PathOf(file, path, InodeOperations.MaxText) > 0)
+            else if (file != null && Vfs.PathOf(Guestos.Mounts.PlaceOf(file), path, InodeOperations.MaxText) > 0)
             {
                 text->Add("                  "u8);
                 text->Add(path, InodeOperations.MaxText);
@@ -366,33 +369,6 @@ public static unsafe class ProcProcess
 
             text->Add((byte)'\n');
             Preemption.Point();
-        }
-    }
-
-    private static void MountList(TextBuffer* text)
-    {
-        text->Add("initramfs / ramfs "u8);
-        text->Add(Guestos.Mounts.IsReadOnly(Vfs.RootVolume) ? "ro 0 0\n"u8 : "rw 0 0\n"u8);
-        for (int i = 0; i < Guestos.Mounts.Capacity; i++)
-        {
-            Guestos.Mounts.Mount* mount = Guestos.Mounts.At(i);
-            if (mount == null)
-                continue;
-            if (mount->Source[0] == 0)
-                text->Add("none"u8);
-            text->Add(mount->Source, Guestos.Mounts.TextCapacity);
-            text->Add((byte)' ');
-            text->Add(mount->Target, Guestos.Mounts.TextCapacity);
-            text->Add((byte)' ');
-            text->Add(mount->Type, Guestos.Mounts.TextCapacity);
-            text->Add((mount->Flags & Guestos.Mounts.ReadOnlyFlag) != 0 ? " ro"u8 : " rw"u8);
-            if ((mount->Flags & Guestos.Mounts.NoSuid) != 0)
-                text->Add(",nosuid"u8);
-            if ((mount->Flags & Guestos.Mounts.NoDevices) != 0)
-                text->Add(",nodev"u8);
-            if ((mount->Flags & Guestos.Mounts.NoExecute) != 0)
-                text->Add(",noexec"u8);
-            text->Add(" 0 0\n"u8);
         }
     }
 }

@@ -95,6 +95,7 @@ public enum ProcNode
     ProcessName,
     ProcessMaps,
     ProcessMounts,
+    ProcessMountInformation,
     ProcessLimits,
     ProcessAuxiliary,
     ProcessMemory,
@@ -116,6 +117,7 @@ public enum ProcNode
     TaskEnvironment,
     TaskMaps,
     TaskMounts,
+    TaskMountInformation,
     TaskLimits,
     TaskAuxiliary,
     TaskExecutable,
@@ -180,6 +182,7 @@ public static unsafe class ProcTree
         ProcNode.ProcessorInformation => "cpuinfo"u8,
         ProcNode.Version or ProcNode.KernelVersion => "version"u8,
         ProcNode.Mounts or ProcNode.ProcessMounts or ProcNode.TaskMounts => "mounts"u8,
+        ProcNode.ProcessMountInformation or ProcNode.TaskMountInformation => "mountinfo"u8,
         ProcNode.FileSystems => "filesystems"u8,
         ProcNode.CommandLine or ProcNode.ProcessCommandLine or ProcNode.TaskCommandLine => "cmdline"u8,
         ProcNode.Interrupts => "interrupts"u8,
@@ -448,15 +451,14 @@ public static unsafe class ProcTree
         || MayFollow(file);
 
     /// <summary>
-    /// Where a link leads when it stands for an object rather than a name: an inode with a reference, or null.
+    /// Where a link leads when it stands for an object rather than a name: a place with its references, or no inode.
     /// </summary>
-    private static Inode* Jump(Inode* link)
+    private static void Jump(Inode* link, Place* to)
     {
-        Inode* target = TargetOf(link);
-        if (target != null)
-            return Vfs.Hold(target);
+        *to = TargetOf(link).Hold();
         File* file = (ProcNode)link->ProcNode == ProcNode.Descriptor ? FileOf(link) : null;
-        return file != null ? Vfs.NewAnonymousInode(file) : null;
+        if (to->Inode == null && file != null)
+            *to = new Place(Vfs.NewAnonymousInode(file), null);
     }
 
     /// <summary>What readlink says. Length, or -errno (ENOENT: the process is gone; ENAMETOOLONG).</summary>
@@ -479,8 +481,8 @@ public static unsafe class ProcTree
                 return "self/mounts"u8.Length;
         }
 
-        Inode* target = TargetOf(link);
-        if (target != null && !target->IsNameless)
+        Place target = TargetOf(link);
+        if (target.Inode != null && !target.Inode->IsNameless)
         {
             long length = Vfs.PathOf(target, to, capacity);
             if (length != Errno.ENOENT)
@@ -574,23 +576,25 @@ public static unsafe class ProcTree
         return process != null ? FileTable.Get(FileContext.TableOf(process), (ulong)link->ProcDescriptor) : null;
     }
 
-    private static Inode* TargetOf(Inode* link)
+    /// <summary>Without references.</summary>
+    private static Place TargetOf(Inode* link)
     {
         Process* process = ProcessTable.Find(link->ProcProcess);
         if (process == null)
-            return null;
+            return default;
         switch ((ProcNode)link->ProcNode)
         {
             case ProcNode.ProcessExecutable or ProcNode.TaskExecutable:
-                return process->Space != null ? (Inode*)process->Space->Executable : null;
+                Inode* program = process->Space != null ? (Inode*)process->Space->Executable : null;
+                return program != null ? Mounts.PlaceOf(program) : default;
             case ProcNode.ProcessDirectory or ProcNode.TaskDirectory: return FileContext.WorkingDirectoryOf(process);
             case ProcNode.ProcessRoot or ProcNode.TaskRoot:
-                Inode* root = FileContext.RootDirectoryOf(process);
-                return root != null ? root : Vfs.Root;
+                Place root = FileContext.RootDirectoryOf(process);
+                return root.Inode != null ? root : new Place(Vfs.Root, Mounts.First);
             case ProcNode.Descriptor:
                 File* file = FileOf(link);
-                return file != null ? file->Inode : null;
-            default: return null;
+                return file != null ? file->Place : default;
+            default: return default;
         }
     }
 

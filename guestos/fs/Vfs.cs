@@ -60,6 +60,7 @@ public static unsafe class Vfs
         MemoryFileSystem.Init();
         ProcTree.Init();
         Root = NewRoot(RootVolume);
+        Mounts.Init(Root);
         Root->Permissions = 0x1ed;  // 0755
         bool whole = archive == null || InitialTree.Unpack(archive, length);
         Devices.Init();
@@ -79,24 +80,18 @@ public static unsafe class Vfs
         }
 
         if (dev != null)
-            Mounts.Add(dev, DeviceRoot, "devtmpfs"u8, "devtmpfs"u8, "/dev"u8, 0);
+            Mounts.Add(new Place(dev, Mounts.First), DeviceRoot, "devtmpfs"u8, "devtmpfs"u8, 0);
         return whole;
     }
 
     /// <summary>
-    /// Walks a zero-terminated path from <paramref name="start"/> (the current process's root when it begins with '/').
-    /// On success 0 and one reference in <paramref name="result"/>, which the caller gives up with
-    /// <see cref="Release"/>; else -errno.
+    /// Walks a zero-terminated path from the current process's working directory or root to something that must exist.
+    /// On success 0 and references in <paramref name="result"/>, which the caller drops; else -errno.
     /// </summary>
-    public static long Lookup(Inode* start, byte* path, bool followLast, Inode** result)
+    public static long Lookup(byte* path, out Place result)
     {
-        long error = PathWalk.Walk(start, path, followLast ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
-        *result = null;
-        if (error < 0)
-            return error;
-        Release(walked.Parent);
-        *result = walked.Inode;
-        return walked.Inode == null ? Errno.ENOENT : 0;
+        long error = PathWalk.Walk(CurrentDirectory, path, WalkOptions.Follow, out Walked walked);
+        return walked.TakePlace(error, out result);
     }
 
     /// <summary>Reads from a regular file into kernel memory: bytes read, 0 at the end.</summary>
@@ -221,18 +216,25 @@ public static unsafe class Vfs
         }
     }
 
-    /// <summary>The root directory of the current process.</summary>
-    public static Inode* CurrentRoot =>
-        HasRootOfItsOwn ? FileContext.RootDirectoryOf(Process.Current) : Root;
-
-    private static bool HasRootOfItsOwn =>
-        Process.Current != null && FileContext.RootDirectoryOf(Process.Current) != null;
+    /// <summary>The root directory of the current process. As for the next, no reference is taken.</summary>
+    public static Place CurrentRoot
+    {
+        get
+        {
+            Place own = Process.Current != null ? FileContext.RootDirectoryOf(Process.Current) : default;
+            return own.Inode != null ? own : new Place(Root, Mounts.First);
+        }
+    }
 
     /// <summary>The working directory of the current process.</summary>
-    public static Inode* CurrentDirectory =>
-        Process.Current != null && FileContext.WorkingDirectoryOf(Process.Current) != null
-            ? FileContext.WorkingDirectoryOf(Process.Current)
-            : CurrentRoot;
+    public static Place CurrentDirectory
+    {
+        get
+        {
+            Place own = Process.Current != null ? FileContext.WorkingDirectoryOf(Process.Current) : default;
+            return own.Inode != null ? own : CurrentRoot;
+        }
+    }
 
     /// <summary>Opens /dev/console as descriptors 0, 1 and 2 of the first process.</summary>
     public static void OpenConsole(FileTable* table)
@@ -254,61 +256,100 @@ public static unsafe class Vfs
     }
 
     /// <summary>
-    /// The path of an inode as the current process sees it, zero-terminated: its length without the zero, or -errno
+    /// The path of a place as the current process sees it, zero-terminated: its length without the zero, or -errno
     /// (ERANGE, ENOENT).
     /// </summary>
-    public static long PathOf(Inode* inode, byte* to, int capacity)
+    public static long PathOf(in Place place, byte* to, int capacity)
     {
-        if (inode->IsNameless)
+        Inode* inode = place.Inode;
+        Mount* mount = place.Mount;
+        if (mount == null || inode->IsNameless)
             return Errno.ENOENT;
         if (capacity < 2)
             return Errno.ERANGE;
-        Inode* root = CurrentRoot;
+        Place root = CurrentRoot;
         int at = capacity - 1;
-        to[at] = 0;
-        byte* inside = stackalloc byte[InodeOperations.MaxText];
-        while (inode != root && inode != Root)
+        while (!root.Is(new Place(inode, mount)) && (inode != mount->Root || mount != Mounts.First))
         {
-            byte* name;
-            int length;
-            if (inode->Covers != null)
+            if (inode == mount->Root)
             {
-                inode = inode->Covers;
+                inode = mount->Point;
+                mount = mount->Parent;
+                if (mount == null)
+                    return Errno.ENOENT;
                 continue;
             }
 
-            InodeOperations* operations = inode->Operations;
-            if (operations->PathInside != null)
-            {
-                Inode* top = operations->Root();
-                if (inode == top)
-                    return Errno.ENOENT;
-                length = operations->PathInside(inode, inside);
-                name = inside;
-                inode = top;
-            }
-            else
-            {
-                if (inode->Home == null)
-                    return Errno.ENOENT;
-                name = inode->Home->Name;
-                length = inode->Home->NameLength;
-                inode = inode->Home->Directory;
-            }
-
-            if (at < length + 1)
-                return Errno.ERANGE;
-            at -= length;
-            Memory.Copy(to + at, name, (ulong)length);
-            at--;
-            to[at] = (byte)'/';
+            inode = StepUp(inode, to, ref at);
+            if (inode == null)
+                return at < 0 ? Errno.ERANGE : Errno.ENOENT;
         }
 
+        return End(to, at, capacity);
+    }
+
+    /// <summary>
+    /// The path of a directory or file from the root of its own file system, zero-terminated: its length without the
+    /// zero, or ERANGE.
+    /// </summary>
+    public static long PathInVolume(Inode* inode, byte* to, int capacity)
+    {
+        int at = capacity - 1;
+        Inode* above = StepUp(inode, to, ref at);
+        while (above != null)
+        {
+            inode = above;
+            above = StepUp(inode, to, ref at);
+        }
+
+        return at < 0 ? Errno.ERANGE : End(to, at, capacity);
+    }
+
+    /// <summary>
+    /// The directory above in the same file system, and a slash and the name before <paramref name="at"/>, which they
+    /// move. Null: there is none, or, with a negative <paramref name="at"/>, no room.
+    /// </summary>
+    private static Inode* StepUp(Inode* inode, byte* to, ref int at)
+    {
+        InodeOperations* operations = inode->Operations;
+        byte* inside = stackalloc byte[InodeOperations.MaxText];
+        byte* name = inside;
+        int length;
+        Inode* above;
+        if (operations->PathInside != null)
+        {
+            above = operations->Root();
+            if (inode == above)
+                return null;
+            length = operations->PathInside(inode, inside);
+        }
+        else
+        {
+            if (inode->Home == null)
+                return null;
+            name = inode->Home->Name;
+            length = inode->Home->NameLength;
+            above = inode->Home->Directory;
+        }
+
+        at -= length + 1;
+        if (at < 0)
+            return null;
+        to[at] = (byte)'/';
+        Memory.Copy(to + at + 1, name, (ulong)length);
+        return above;
+    }
+
+    /// <summary>What ends at the end of the buffer, nothing being the root, moves to its begin.</summary>
+    private static long End(byte* to, int at, int capacity)
+    {
+        to[capacity - 1] = 0;
         if (at == capacity - 1)
         {
             at--;
             to[at] = (byte)'/';
         }
+
         Memory.Copy(to, to + at, (ulong)(capacity - at));
         return capacity - at - 1;
     }

@@ -4,13 +4,19 @@ using System.Runtime.CompilerServices;
 namespace Guestos;
 
 /// <summary>What a file system in memory holds, and may hold at most (0: as much as there is).</summary>
-public struct Volume
+public unsafe struct Volume
 {
     /// <summary>Page frames of contents.</summary>
     public ulong Pages;
     public ulong MaxPages;
     public ulong Inodes;
     public ulong MaxInodes;
+
+    /// <summary>Mounts that show it or a part of it.</summary>
+    public int Mounts;
+
+    /// <summary>Of one that ends with its last mount: its root, referenced.</summary>
+    public Inode* Root;
 
     /// <summary>One more inode, or one more name of one, may be.</summary>
     public readonly bool HasInode => MaxInodes == 0 || Inodes < MaxInodes;

@@ -8,9 +8,11 @@ public unsafe struct ProcessFiles
     /// <summary>Its descriptors; null in a zombie.</summary>
     public void* Table;
     public void* WorkingDirectory;
+    public void* WorkingMount;
 
     /// <summary>chroot(2); null for the root of all.</summary>
     public void* RootDirectory;
+    public void* RootMount;
 
     /// <summary>Registered by the file layer at boot.</summary>
     public static ProcessFilesOperations Operations;

@@ -42,7 +42,7 @@ internal static unsafe class Guest
         process->ThreadCount = 1;
         process->Capabilities = CapabilitySets.OfFirst;
         process->Files.Table = FileTable.Create();
-        process->Files.WorkingDirectory = Vfs.Hold(Vfs.Root);
+        FileContext.SetWorkingDirectory(process, new Place(Vfs.Root, Mounts.First).Hold());
         Process.Current = process;
     }
 
@@ -54,14 +54,14 @@ internal static unsafe class Guest
         if (Process.Current != null)
         {
             FileTable.Release(FileContext.TableOf(Process.Current));
-            Vfs.Release(FileContext.WorkingDirectoryOf(Process.Current));
-            Vfs.Release(FileContext.RootDirectoryOf(Process.Current));
+            FileContext.SetWorkingDirectory(Process.Current, default);
+            FileContext.SetRootDirectory(Process.Current, default);
             Process.Current = null;
         }
 
-        for (int i = Mounts.Capacity - 1; i >= 0; i--)
-            if (Mounts.At(i) != null)
-                Mounts.Remove(Mounts.At(i)->Root, true);
+        while (Mounts.First->Next != null)
+            Mounts.Unmount(new Place(Mounts.First->Next->Root, Mounts.First->Next), isLazy: true);
+        Mounts.Release(Mounts.First);
         foreach (nint root in new[] { (nint)Vfs.Root, (nint)Vfs.DeviceRoot, (nint)ProcTree.Root })
         {
             Mounts.Dissolve((Inode*)root);

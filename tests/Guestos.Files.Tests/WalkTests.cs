@@ -32,9 +32,9 @@ public sealed unsafe class WalkTests : IDisposable
 
     private static Inode* Find(string path)
     {
-        Assert.Equal(0, PathWalk.Walk(Vfs.Root, (byte*)Guest.Text(path), WalkOptions.Follow, out Walked walked));
-        Vfs.Release(walked.Parent);
-        return walked.Inode;
+        Assert.Equal(0, Vfs.Lookup((byte*)Guest.Text(path), out Place place));
+        Mounts.Release(place.Mount);
+        return place.Inode;
     }
 
     private static Inode* SlowLookup(Inode* directory, byte* name, int length)

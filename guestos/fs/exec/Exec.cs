@@ -73,20 +73,21 @@ public static unsafe class Exec
         Process* process = Process.Current;
         for (int depth = 0; ; depth++)
         {
-            Inode* file;
-            long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(process), path, true, &file);
+            long result = Vfs.Lookup(path, out Place place);
             if (result < 0)
                 return result;
-            bool mayRun = file->Type == InodeType.REG && FileRights.Check(file, FileRights.Execute) == 0;
+            Inode* file = place.Inode;
+            bool mayRun = file->Type == InodeType.REG && !place.Has(Mounts.NoExecute)
+                && FileRights.Check(file, FileRights.Execute) == 0;
             result = mayRun ? Vfs.ReadInode(file, 0, head, 255) : Errno.EACCES;
             if (result < 0)
             {
-                Vfs.Release(file);
+                place.Drop();
                 return result;
             }
             if (result >= 2 && head[0] == '#' && head[1] == '!')
             {
-                Vfs.Release(file);
+                place.Drop();
                 if (depth == MaxScriptDepth)
                     return Errno.ELOOP;
                 head[result] = 0;
@@ -99,11 +100,11 @@ public static unsafe class Exec
                 result = Errno.ENOEXEC;
             else if (file->Writers > 0)
                 result = Errno.ETXTBSY;
-            else if (!ProgramRights.MayRun(process, file))
+            else if (!ProgramRights.MayRun(process, place))
                 result = Errno.EPERM;
             else
-                result = Replace(file, path, ref block);
-            Vfs.Release(file);
+                result = Replace(place, path, ref block);
+            place.Drop();
             return result;
         }
     }
@@ -126,14 +127,14 @@ public static unsafe class Exec
     }
 
     /// <summary>Makes the new memory; the old goes when that has succeeded.</summary>
-    private static long Replace(Inode* file, byte* path, ref ArgumentBlock block)
+    private static long Replace(in Place program, byte* path, ref ArgumentBlock block)
     {
         Process* process = Process.Current;
         Prepared made = default;
         made.Space = AddressSpace.Create();
         if (made.Space == null)
             return Errno.ENOMEM;
-        long result = Prepare(process, file, block, ref made);
+        long result = Prepare(process, program.Inode, block, ref made);
         int formerId = Thread.Current->Id;
         if (result == 0 && !Processes.KeepOnlyCurrentThread())
             result = Errno.EINTR;
@@ -145,7 +146,7 @@ public static unsafe class Exec
             AddressSpace.Release(made.Space);
             return result;
         }
-        Commit(process, file, path, made);
+        Commit(process, program, path, made);
         ulong rsp = BuildStack(made, ref block, path);
         ulong entry = made.Interpreter.Entry != 0 ? made.Interpreter.Entry : made.Program.Entry;
         TrapFrame* frame = Thread.Current->UserFrame;
@@ -197,8 +198,9 @@ public static unsafe class Exec
     }
 
     /// <summary>The process becomes the new program, which can no longer fail.</summary>
-    private static void Commit(Process* process, Inode* file, byte* path, in Prepared made)
+    private static void Commit(Process* process, in Place program, byte* path, in Prepared made)
     {
+        Inode* file = program.Inode;
         made.Space->BreakStart = (made.Program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
         made.Space->Break = made.Space->BreakStart;
         AddressSpace.SetExecutable(made.Space, &file->Object);
@@ -220,7 +222,7 @@ public static unsafe class Exec
         }
         FileTable.CloseOnExec(FileContext.TableOf(process));
         SetName(thread, path);
-        ProgramRights.Take(process, file);
+        ProgramRights.Take(process, program);
         PosixTimers.DeleteAll(process);
         process->HasExecuted = true;
         thread->CurrentCall = -1;
@@ -231,14 +233,16 @@ public static unsafe class Exec
 
     private static long LoadInterpreter(AddressSpace* space, byte* path, ref LoadedImage image)
     {
-        Inode* file;
-        long result = Vfs.Lookup(FileContext.WorkingDirectoryOf(Process.Current), path, true, &file);
+        long result = Vfs.Lookup(path, out Place place);
         if (result < 0)
             return result;
-        result = file->Type == InodeType.REG ? FileRights.Check(file, FileRights.Execute) : Errno.EACCES;
+        Inode* file = place.Inode;
+        result = place.Has(Mounts.NoExecute) ? Errno.EACCES : 0;
+        if (result == 0)
+            result = file->Type == InodeType.REG ? FileRights.Check(file, FileRights.Execute) : Errno.EACCES;
         if (result == 0)
             result = Load(space, file, AddressSpace.MapTop - InterpreterRoom, null, ref image);
-        Vfs.Release(file);
+        place.Drop();
         return result;
     }
 

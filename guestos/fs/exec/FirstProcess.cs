@@ -12,7 +12,8 @@ internal static unsafe class FirstProcess
         if (process == null || files == null)
             return Errno.ENOMEM;
         process->Files.Table = files;
-        process->Files.WorkingDirectory = Vfs.Root != null ? Vfs.Hold(Vfs.Root) : null;
+        if (Vfs.Root != null)
+            FileContext.SetWorkingDirectory(process, new Place(Vfs.Root, Mounts.First).Hold());
         Vfs.OpenConsole(files);
         long result = Exec.Run(path, arguments, environment);
         if (result == 0)

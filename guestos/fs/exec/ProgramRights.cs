@@ -9,21 +9,22 @@ internal static unsafe class ProgramRights
     /// <summary>
     /// False, EPERM: the file's capabilities are to be effective at once, and the bounding set lacks one of them.
     /// </summary>
-    public static bool MayRun(Process* process, Inode* program)
+    public static bool MayRun(Process* process, in Place program)
     {
         FileCapabilities file = CapabilitiesOf(program);
         return !file.AreEffective || (file.Permitted & ~Allowed(process->Capabilities, file)) == 0;
     }
 
     /// <summary>The process becomes the program, which <see cref="MayRun"/>.</summary>
-    public static void Take(Process* process, Inode* program)
+    public static void Take(Process* process, in Place place)
     {
+        Inode* program = place.Inode;
         CapabilitySets before = process->Capabilities;
         uint user = process->EffectiveUserId;
         bool isUnreadable = FileRights.Check(program, FileRights.Read) < 0;
-        if (!process->NoNewPrivileges && !Mounts.Has(program->Volume, Mounts.NoSuid))
+        if (!process->NoNewPrivileges && !IsPowerless(place))
             TakeIds(process, program);
-        FileCapabilities file = CapabilitiesOf(program);
+        FileCapabilities file = CapabilitiesOf(place);
         bool isEffective = file.AreEffective;
         ulong permitted = Allowed(before, file);
         bool isRoot = process->RealUserId == 0 || process->EffectiveUserId == 0;
@@ -85,8 +86,12 @@ internal static unsafe class ProgramRights
             process->EffectiveGroupId = program->GroupId;
     }
 
-    private static FileCapabilities CapabilitiesOf(Inode* program) =>
-        Mounts.Has(program->Volume, Mounts.NoSuid) ? default : FileCapabilities.Of(program);
+    private static FileCapabilities CapabilitiesOf(in Place program) =>
+        IsPowerless(program) ? default : FileCapabilities.Of(program.Inode);
+
+    /// <summary>No program there gives rights (MS_NOSUID).</summary>
+    private static bool IsPowerless(in Place program) =>
+        program.Has(Mounts.NoSuid) || Mounts.Has(program.Inode->Volume, Mounts.NoSuid);
 
     private static ulong Allowed(in CapabilitySets before, in FileCapabilities file) =>
         before.Bounding & file.Permitted | before.Inheritable & file.Inheritable;

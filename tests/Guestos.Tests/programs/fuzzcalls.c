@@ -576,10 +576,23 @@ static void build_jail(void)
     mount("proc", "proc", "proc", 0, NULL);
 }
 
+/* Random calls mount, too: what lies below the jail goes first. */
+static void unmount_all(void)
+{
+    char line[1024], where[1024];
+    for (int any = 1; any;) {
+        any = 0;
+        FILE *mounts = fopen("/proc/mounts", "r");
+        while (!any && fgets(line, sizeof line, mounts))
+            any = sscanf(line, "%*s %1023s", where) == 1 && !strncmp(where, "/jail/", 6) && umount2(where, MNT_DETACH) == 0;
+        fclose(mounts);
+    }
+}
+
 static void raze_jail(void)
 {
     chdir("/");
-    umount2("/jail/proc", 0);
+    unmount_all();
     if (umount2("/jail", 0) < 0)
         harm("umount of the jail", errno, 0);
     rmdir("/jail");

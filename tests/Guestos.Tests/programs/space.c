@@ -198,6 +198,201 @@ static void leaving(void)
     ask(umount2("m", MNT_EXPIRE));
 }
 
+/* What mountinfo says of a mount: its flags, the last name of what it shows, and whether descriptors there bear its number. */
+static void described(const char *where)
+{
+    char line[4096], root[1024], point[1024], flags[256], info[64];
+    int id, number = 0, fd = open(&where[1], O_RDONLY | O_DIRECTORY);
+    FILE *file = fopen("/proc/self/mountinfo", "r");
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "%d %*d %*d:%*d %1023s %1023s %255s", &id, root, point, flags) == 4 && strlen(point) >= strlen(where)
+            && !strcmp(point + strlen(point) - strlen(where), where)) {
+            flags[2] = 0;
+            printf("mount of %s, %s", strrchr(root, '/'), flags);
+            number = id;
+        }
+    fclose(file);
+    sprintf(info, "/proc/self/fdinfo/%d", fd);
+    file = fopen(info, "r");
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "mnt_id: %d", &id) == 1)
+            printf(", its number %d\n", id == number);
+    fclose(file);
+    close(fd);
+}
+
+/* Places that are seen at two: a directory, a file, a tree with what is mounted in it; flags of a mount's own; moves. */
+static void binding(void)
+{
+    char path[4096];
+    struct stat s, t;
+    ask(mkdir("b", 0755));
+    ask(mkdir("b/from", 0755));
+    ask(mkdir("b/from/below", 0755));
+    ask(mkdir("b/to", 0755));
+    close(open("b/from/f", O_CREAT | O_WRONLY, 0644));
+    close(open("b/file", O_CREAT | O_WRONLY, 0644));
+    ask(mount("b/from", "b/file", NULL, MS_BIND, NULL));
+    ask(mount("b/from/f", "b/to", NULL, MS_BIND, NULL));
+    ask(mount("b/none", "b/to", NULL, MS_BIND, NULL));
+    ask(mount(NULL, "b/to", NULL, MS_BIND, NULL));
+    ask(mount("", "b/to", NULL, MS_BIND, NULL));
+    ask(mount("b/from", "b/to", "nonsense", MS_BIND, "nonsense"));
+    stat("b/from", &s);
+    stat("b/to", &t);
+    printf("same %d\n", s.st_ino == t.st_ino && s.st_dev == t.st_dev);
+    ask_close(open("b/to/made", O_CREAT | O_RDWR, 0644));
+    ask(access("b/from/made", F_OK));
+    ask(rename("b/to/made", "b/from/other"));
+    ask(link("b/to/made", "b/from/other"));
+    ask(rename("b/to/made", "b/to/below/made"));
+    ask(unlink("b/from/below/made"));
+    ask(rmdir("b/to"));
+    ask(rename("b/to", "b/elsewhere"));
+    ask(rmdir("b/from"));
+    char base[4096];
+    getcwd(base, sizeof base);
+    ask(chdir("b/to/below"));
+    getcwd(path, sizeof path);
+    printf("in %s\n", path + strlen(base));
+    ask(chdir(".."));
+    getcwd(path, sizeof path);
+    printf("in %s\n", path + strlen(base));
+    int n = readlink("/proc/self/cwd", path, sizeof path - 1);
+    path[n] = 0;
+    printf("cwd %s\n", path + strlen(base));
+    ask(chdir(".."));
+    getcwd(path, sizeof path);
+    printf("in %s\n", path + strlen(base));
+    ask(chdir("to"));
+    ask(umount("../to"));
+    ask(chdir("../.."));
+    int fd = open("b/to/f", O_RDONLY);
+    sprintf(path, "/proc/self/fd/%d", fd);
+    char target[4096];
+    n = readlink(path, target, sizeof target - 1);
+    target[n] = 0;
+    printf("fd %s\n", target + strlen(base));
+    ask(umount("b/to"));
+    close(fd);
+    /* flags of its own */
+    ask(mount("none", "b/to", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+    described("/b/to");
+    ask(open("b/to/new", O_CREAT | O_WRONLY, 0644));
+    ask(open("b/to/f", O_RDWR));
+    ask(truncate("b/to/f", 1));
+    ask(chmod("b/to/f", 0600));
+    ask(unlink("b/to/f"));
+    ask(mkdir("b/to/d", 0755));
+    ask(access("b/to/f", W_OK));
+    ask(setxattr("b/to/f", "trusted.a", "x", 1, 0));
+    ask(mknod("b/to/p", S_IFIFO | 0644, 0));
+    ask(symlink("x", "b/to/l"));
+    ask_close(open("b/from/new", O_CREAT | O_WRONLY, 0755));
+    ask(unlink("b/to/new"));
+    ask(access("b/to/new", X_OK));
+    ask(mount("none", "b/to", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_NODEV, NULL));
+    ask(access("b/to/new", X_OK));
+    ask(execl("b/to/new", "new", NULL));
+    ask(access("b/from/new", X_OK));
+    ask(mknod("b/from/null", S_IFCHR | 0666, 0x103));
+    ask(open("b/to/null", O_RDONLY));
+    ask_close(open("b/from/null", O_RDONLY));
+    ask(unlink("b/from/null"));
+    ask_close(open("b/to/written", O_CREAT | O_WRONLY, 0644));
+    ask(mount("none", "b/to/below", NULL, MS_REMOUNT | MS_BIND, NULL));
+    ask(umount("b/to/below"));
+    ask(umount("b/to"));
+    ask(umount("b/to"));
+    /* a file over a file */
+    int f = open("b/from/f", O_WRONLY);
+    write(f, "text", 4);
+    close(f);
+    ask(mount("b/from/f", "b/file", NULL, MS_BIND, NULL));
+    stat("b/file", &s);
+    printf("size %d\n", (int)s.st_size);
+    ask(unlink("b/file"));
+    ask(rename("b/file", "b/file2"));
+    ask(rename("b/from/new", "b/file"));
+    ask(umount("b/file"));
+    stat("b/file", &s);
+    printf("size %d\n", (int)s.st_size);
+    /* what is mounted below comes along only with MS_REC */
+    ask(mount("none", "b/from/below", "tmpfs", 0, NULL));
+    ask(mkdir("b/from/below/deep", 0755));
+    ask(mount("b/from", "b/to", NULL, MS_BIND, NULL));
+    ask(access("b/to/below/deep", F_OK));
+    ask(umount("b/to"));
+    ask(mount("b/from", "b/to", NULL, MS_BIND | MS_REC, NULL));
+    ask(access("b/to/below/deep", F_OK));
+    ask(umount("b/to"));
+    ask(umount("b/from/below"));
+    ask(access("b/to/below/deep", F_OK));
+    ask(chdir("b/to/below/deep"));
+    getcwd(path, sizeof path);
+    printf("in %s\n", path + strlen(base));
+    ask(chdir(base));
+    ask(umount2("b/to", MNT_DETACH));
+    ask(access("b/to/below", F_OK));
+    /* moved */
+    ask(mount("none", "b/to", "tmpfs", 0, NULL));
+    ask(mkdir("b/to/inside", 0755));
+    ask(mount("b/to/inside", "b/from/below", NULL, MS_MOVE, NULL));
+    ask(mount("b/to", "b/to/inside", NULL, MS_MOVE, NULL));
+    ask(mount("b/to", "b/file", NULL, MS_MOVE, NULL));
+    ask(mount("b/to", "b/from/below", NULL, MS_MOVE, NULL));
+    ask(access("b/to/inside", F_OK));
+    ask(access("b/from/below/inside", F_OK));
+    /* what was unmounted lives while somebody is in it */
+    ask(chdir("b/from/below"));
+    ask_close(open("kept", O_CREAT | O_WRONLY, 0644));
+    ask(umount2("../below", MNT_DETACH));
+    ask(access("kept", F_OK));
+    ask(access("inside", F_OK));
+    ask(access("../kept", F_OK));
+    ask(chdir(base));
+    ask(access("b/from/below/kept", F_OK));
+    /* one over another */
+    ask(mount("none", "b/to", "tmpfs", 0, NULL));
+    ask(mkdir("b/to/first", 0755));
+    ask(mount("none", "b/to", "tmpfs", 0, NULL));
+    ask(access("b/to/first", F_OK));
+    ask(umount("b/to"));
+    ask(access("b/to/first", F_OK));
+    ask(umount("b/to"));
+    ask(mount(NULL, "b/to", NULL, MS_PRIVATE, NULL));
+    ask(mount("b/from", "b/to", NULL, MS_BIND, NULL));
+    ask(mount(NULL, "b/to", NULL, MS_PRIVATE, NULL));
+    ask(mount(NULL, "b/to", NULL, MS_PRIVATE | MS_SHARED, NULL));
+    ask(mount(NULL, "b/to", NULL, MS_PRIVATE | MS_RDONLY, NULL));
+    /* a root that shows a part is no way out of it */
+    int root = open("/", O_RDONLY);
+    if (fork() == 0) {
+        ask(chroot("b/to"));
+        ask(chdir("/below"));
+        ask(rename("/below", "/below2"));
+        ask(access("../f", F_OK));
+        _exit(0);
+    }
+    wait(NULL);
+    close(root);
+    ask(chdir("b/to/below2"));
+    ask(rename("../../from/below2", "../../away"));
+    ask(chdir(".."));
+    ask(access("../from", F_OK));
+    ask(chdir(base));
+    ask(umount("b/to"));
+    FILE *mounts = fopen("/proc/self/mounts", "r");
+    int count = 0;
+    while (fgets(path, sizeof path, mounts))
+        count += strstr(path, "/b/") != NULL;
+    fclose(mounts);
+    printf("left %d\n", count);
+    unlink("b/from/f"); unlink("b/from/new"); unlink("b/from/written"); unlink("b/from/other"); unlink("b/to/made"); unlink("b/file");
+    rmdir("b/away"); rmdir("b/from"); rmdir("b/to");
+    ask(rmdir("b"));
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -234,6 +429,7 @@ int main(int count, char **arguments)
     ask(open("m/null", O_RDONLY));
     leaving();
     rmdir("m");
+    binding();
     printf("all answers given\n");
     return 0;
 }
