@@ -589,6 +589,15 @@ static void unmount_all(void)
     }
 }
 
+/* The jailed may give their program, which lies outside of the jail, attributes that stay. */
+static void strip_program(void)
+{
+    char names[65536];
+    long length = syscall(SYS_listxattr, "/proc/self/exe", names, sizeof names);
+    for (char *name = names; name < names + length; name += strlen(name) + 1)
+        syscall(SYS_removexattr, "/proc/self/exe", name);
+}
+
 static void raze_jail(void)
 {
     chdir("/");
@@ -682,6 +691,7 @@ int main(int argc, char **argv)
         }
         end_all(getpid(), bystander);
         remove_system_v();
+        strip_program();
         raze_jail();
         look(&now);
         if (rounds < 2) /* what is taken once, here and in the kernel */
