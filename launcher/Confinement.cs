@@ -25,10 +25,12 @@ internal static class Confinement
 
     /// <summary>
     /// Memory that can be mapped a second time (mremap(2) of no bytes), which a translator of code needs once it has
-    /// it: written at one address, executed at another. It lives as long as it is mapped, and while it is, the limit of
-    /// the address space counts it, once for each address.
+    /// it: written at one address, executed at another. All of it lives as long as a page of it is mapped, and the
+    /// limit of the address space counts what is mapped, once for each address; so its first address, below 2 GiB,
+    /// stays (<see cref="KeepCounted"/>). Without such a flag it is not permitted: the kernel refuses flags 0.
     /// </summary>
-    private const uint CodeMapping = MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT;
+    private const uint CodeMapping =
+        Architecture.MAP_32BIT == 0 ? 0 : MAP_SHARED | MAP_ANONYMOUS | Architecture.MAP_32BIT;
 
     /// <summary>
     /// Refuses sockets other than AF_UNIX: the machine's network is descriptor 3. Refuses messages that could carry
@@ -88,6 +90,68 @@ internal static class Confinement
     }
 
     /// <summary>
+    /// Refuses what would take memory out of its limit's sight by more calls than one. Below 2 GiB, where shared
+    /// memory lies, nothing is unmapped, moved, mapped over, or kept from a child: of what is shared one page that is
+    /// left would hold all. And no file system is mounted that can be written to, since any user is root of namespaces
+    /// of his own, where a file system in memory is his to make. False when it cannot, and that has been said.
+    /// </summary>
+    public static bool KeepCounted()
+    {
+        const int Mapped = 11;
+        const int Advised = 13;
+        const int Mounted = 15;
+        const int Moved = 18;
+        const int OldSize = 24;
+        const int First = 28;
+        const int Allowed = 32;
+        const int Refused = 33;
+        // Of an address's upper half: what is not a tag, which the kernel takes off where programs may have such.
+        const uint Upper = 0x00FF_FFFF;
+        const uint TwoGigabytes = 0x8000_0000;
+        Span<SockFilter> filter = stackalloc SockFilter[]
+        {
+            new(LoadWord, Seccomp.NumberAt),
+            Jump(JumpIfEqual, 1, First, (uint)CallNumber.Munmap),
+            Jump(JumpIfEqual, 2, Refused, (uint)CallNumber.FsOpen),
+            Jump(JumpIfEqual, 3, Refused, (uint)CallNumber.FsPick),
+            Jump(JumpIfEqual, 4, Refused, (uint)CallNumber.ProcessMadvise),
+            Jump(JumpIfEqual, 5, Refused, (uint)CallNumber.MountSetAttr),
+            Jump(JumpIfEqual, 6, Mapped, (uint)CallNumber.Mmap),
+            Jump(JumpIfEqual, 7, Advised, (uint)CallNumber.Madvise),
+            Jump(JumpIfEqual, 8, Mounted, (uint)CallNumber.Mount),
+            Jump(JumpIfEqual, 9, Moved, (uint)CallNumber.Mremap),
+            new(Return, SECCOMP_RET_ALLOW),
+            new(LoadWord, Lower(3)), // Mapped: flags
+            new(JumpIfSet, First - 12 - 1, Allowed - 12 - 1, MAP_FIXED),
+            new(LoadWord, Lower(2)), // Advised: the advice
+            new(JumpIfEqual, First - 14 - 1, Allowed - 14 - 1, MADV_DONTFORK),
+            new(LoadWord, Lower(3)), // Mounted: flags
+            Jump(JumpIfEqual, 16, Allowed, MS_REC | MS_PRIVATE),
+            new(JumpIfSet, Allowed - 17 - 1, Refused - 17 - 1, MS_RDONLY),
+            new(LoadWord, Lower(3)), // Moved: flags, and where to
+            new(JumpIfSet, 0, OldSize - 19 - 1, MREMAP_FIXED),
+            new(LoadWord, Lower(4) + sizeof(uint)),
+            Jump(JumpIfSet, 21, OldSize, Upper),
+            new(LoadWord, Lower(4)),
+            new(JumpIfAtLeast, OldSize - 23 - 1, Refused - 23 - 1, TwoGigabytes),
+            new(LoadWord, Lower(1)), // OldSize: of no bytes is a second address, not a move
+            JumpUnlessEqual(25, First, 0),
+            new(LoadWord, Lower(1) + sizeof(uint)),
+            new(JumpIfEqual, Allowed - 27 - 1, First - 27 - 1, 0),
+            new(LoadWord, Lower(0) + sizeof(uint)), // First: whether the first argument is an address below 2 GiB
+            Jump(JumpIfSet, 29, Allowed, Upper),
+            new(LoadWord, Lower(0)),
+            new(JumpIfAtLeast, 0, Refused - 31 - 1, TwoGigabytes),
+            new(Return, SECCOMP_RET_ALLOW),
+            new(Return, NotPermitted),
+        };
+        int code = Seccomp.Install(filter);
+        if (code is < 0 and not EINVAL)
+            Failure.Say(Failure.NotStarted, "cannot install a filter of system calls"u8, ""u8, code);
+        return code is 0 or EINVAL;
+    }
+
+    /// <summary>
     /// Refuses to start processes, threads excepted: a node that meters CPU time reads the clock of one process. glibc
     /// goes on with clone(2) where there is no clone3(2), whose flags no filter can see. False when it cannot, and that
     /// has been said.
@@ -124,6 +188,9 @@ internal static class Confinement
     /// <summary>A jump if what was loaded is something else; otherwise to the next.</summary>
     private static SockFilter JumpUnlessEqual(int from, int to, uint k) =>
         new(JumpIfEqual, 0, (byte)(to - from - 1), k);
+
+    /// <summary>Where the lower half of an argument is; the upper half follows.</summary>
+    private static uint Lower(int argument) => Seccomp.ArgumentsAt + (uint)argument * sizeof(ulong);
 
     private static SockFilter Refuse(int place, CallNumber call) => Jump(JumpIfEqual, place, Refusal, (uint)call);
 }

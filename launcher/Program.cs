@@ -49,6 +49,7 @@ internal static class Program
             || !KeyFile.Make(record.Slice(BootToken.Size, MachineKey.Size))
             || !Limits.Set(token, options.TokenCpu)
             || !Confinement.Enter()
+            || !Confinement.KeepCounted()
             || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren())
             || !Output.LeaveTerminal(out int kept))
             return Failure.NotStarted;

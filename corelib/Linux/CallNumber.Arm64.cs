@@ -9,6 +9,7 @@ internal enum CallNumber : ushort
     Dup3 = 24,
     Fcntl = 25,
     Ioctl = 29,
+    Mount = 40,
     FChMod = 52,
     FChModAt = 53,
     FChOwnAt = 54,
@@ -52,9 +53,11 @@ internal enum CallNumber : ushort
     GetSockOpt = 209,
     SendMsg = 211,
     Munmap = 215,
+    Mremap = 216,
     Clone = 220,
     Execve = 221,
     Mmap = 222,
+    Madvise = 233,
     Accept4 = 242,
     Wait4 = 260,
     Prlimit = 261,
@@ -62,8 +65,12 @@ internal enum CallNumber : ushort
     GetRandom = 278,
     MemfdCreate = 279,
     IoUringSetup = 425,
+    FsOpen = 430,
+    FsPick = 433,
     Clone3 = 435,
     CloseRange = 436,
+    ProcessMadvise = 440,
+    MountSetAttr = 442,
     MemfdSecret = 447,
     FChModAt2 = 452,
 
@@ -86,4 +93,7 @@ internal static class Architecture
     // asm/fcntl.h, with the flags that differ.
     public const int O_DIRECTORY = 0x4000;
     public const int O_NOFOLLOW = 0x8000;
+
+    // asm/mman.h: there is no such flag.
+    public const uint MAP_32BIT = 0;
 }

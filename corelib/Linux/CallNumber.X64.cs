@@ -14,6 +14,8 @@ internal enum CallNumber : ushort
     SigAction = 13,
     SigProcMask = 14,
     Ioctl = 16,
+    Mremap = 25,
+    Madvise = 28,
     ShmGet = 29,
     NanoSleep = 35,
     GetPid = 39,
@@ -51,6 +53,7 @@ internal enum CallNumber : ushort
     SetResGid = 119,
     CapSet = 126,
     Prctl = 157,
+    Mount = 165,
     ClockGetTime = 228,
     ExitGroup = 231,
     MqOpen = 240,
@@ -67,8 +70,12 @@ internal enum CallNumber : ushort
     GetRandom = 318,
     MemfdCreate = 319,
     IoUringSetup = 425,
+    FsOpen = 430,
+    FsPick = 433,
     Clone3 = 435,
     CloseRange = 436,
+    ProcessMadvise = 440,
+    MountSetAttr = 442,
     MemfdSecret = 447,
     FChModAt2 = 452,
 }
@@ -84,4 +91,7 @@ internal static class Architecture
     // asm/fcntl.h, with the flags that differ.
     public const int O_DIRECTORY = 0x10000;
     public const int O_NOFOLLOW = 0x20000;
+
+    // asm/mman.h
+    public const uint MAP_32BIT = 0x40;
 }

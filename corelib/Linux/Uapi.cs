@@ -113,14 +113,21 @@ internal static class Uapi
     public const int CAP_SETGID = 6;
     public const int CAP_SETUID = 7;
 
-    // asm-generic/mman.h, linux/memfd.h
+    // linux/mount.h
+    public const uint MS_RDONLY = 1;
+    public const uint MS_REC = 0x4000;
+    public const uint MS_PRIVATE = 1 << 18;
+
+    // asm-generic/mman.h, linux/mman.h, linux/memfd.h
     public const uint PROT_READ = 1;
     public const uint PROT_WRITE = 2;
     public const uint MAP_SHARED = 1;
     public const uint MAP_PRIVATE = 2;
     public const uint MAP_ANONYMOUS = 0x20;
-    public const uint MAP_32BIT = 0x40;
+    public const uint MAP_FIXED = 0x10;
     public const uint MAP_GROWSDOWN = 0x100;
+    public const uint MREMAP_FIXED = 2;
+    public const uint MADV_DONTFORK = 10;
     public const int MFD_NOEXEC_SEAL = 8;
 
     // asm-generic/resource.h

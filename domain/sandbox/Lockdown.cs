@@ -145,22 +145,20 @@ internal static unsafe class Lockdown
     // A read-only file system without a single file becomes the root (pivot_root(2), "pivot_root(".", ".")").
     private static void EmptyRoot()
     {
-        const nuint MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REMOUNT = 32, MS_REC = 0x4000,
-            MS_PRIVATE = 1 << 18;
+        const nuint MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REC = 0x4000, MS_PRIVATE = 1 << 18;
+        // Read-only from the beginning: the launcher's filter permits no other mount.
+        const nuint Kind = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
         const int MNT_DETACH = 2;
         string place = "/tmp";
         bool done = Libc.mount("none", "/", null, MS_REC | MS_PRIVATE, null) == 0
-            && (Libc.mount("empty", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                "size=4k,nr_inodes=2,mode=0555") == 0
-                || Libc.mount("empty", place = "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                    "size=4k,nr_inodes=2,mode=0555") == 0)
+            && (Libc.mount("empty", place, "tmpfs", Kind, "size=4k,nr_inodes=2,mode=0555") == 0
+                || Libc.mount("empty", place = "/proc", "tmpfs", Kind, "size=4k,nr_inodes=2,mode=0555") == 0)
             && Libc.chdir(place) == 0;
         if (done)
         {
             byte* dot = stackalloc byte[] { (byte)'.', 0 };
             done = Libc.syscall(SYS_pivot_root, (nint)dot, (nint)dot, 0, 0, 0, 0) == 0
-                && Libc.umount2(".", MNT_DETACH) == 0 && Libc.chdir("/") == 0
-                && Libc.mount("none", "/", null, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, null) == 0;
+                && Libc.umount2(".", MNT_DETACH) == 0 && Libc.chdir("/") == 0;
         }
         if (!done)
             Log.Info($"no empty root: {LinuxError.Describe(Libc.Errno)}");

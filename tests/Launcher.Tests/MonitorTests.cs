@@ -179,6 +179,52 @@ public class MonitorTests
         Assert.Equal(0, Ask(launch, Mprotect, executable, Piece, 5));
     }
 
+    /// <summary>Of shared memory a page that is left holds all, and the limits count what is mapped: so its first address stays whole.</summary>
+    [Fact]
+    public void What_is_shared_stays_mapped_as_a_whole()
+    {
+        const int Mmap = 9, Munmap = 11, Mremap = 25, Madvise = 28, ProcessMadvise = 440, Page = 4096, Piece = 1 << 20, Shared32 = 0x61, Private = 0x22,
+            Fixed = 0x10, MayMove = 1, MovesTo = 2, DontNeed = 4, DontFork = 10, NotPermitted = -1;
+        const long Tag = 1L << 57;
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
+        launch.AwaitPuppet();
+        long low = Ask(launch, Mmap, 0, Piece, 3, Shared32), high = Ask(launch, Mremap, low, 0, Piece, MayMove), other = Ask(launch, Mmap, 0, Piece, 3, Private);
+        Assert.InRange(low, 1, int.MaxValue);
+        Assert.True(high > int.MaxValue && other > int.MaxValue);
+        long[][] refused =
+        [
+            [Munmap, low, Piece], [Munmap, low, Page], [Munmap, low + Page, Piece - Page], [Munmap, Tag | low, Piece], [Munmap, int.MaxValue & -Page, Piece],
+            [Mremap, low, Piece, Page, 0], [Mremap, low, Page, Page, MayMove], [Mremap, low, 1L << 32, Page, MayMove], [Mremap, Tag | low, Page, Page, MayMove],
+            [Mremap, other, Page, Page, MayMove | MovesTo], // to address 0, which is below 2 GiB
+            [Mmap, low, Page, 3, Private | Fixed], [Mmap, low + Page, Piece, 0, Private | Fixed],
+            [Madvise, low, Page, DontFork], [Madvise, Tag | low, Page, DontFork], [ProcessMadvise, 0, 0, 0, DontFork],
+        ];
+        Assert.All(refused, call => Assert.Equal(NotPermitted, Ask(launch, call)));
+        long[][] permitted =
+        [
+            [Madvise, low, Page, DontNeed], [Madvise, other, Page, DontFork], [Munmap, high, Page], [Munmap, high + Page, Piece - Page],
+            [Munmap, other + Page, Page],
+        ];
+        Assert.All(permitted, call => Assert.Equal(0, Ask(launch, call)));
+        Assert.Equal(other, Ask(launch, Mmap, other, Page, 3, Private | Fixed));
+        Assert.True(Ask(launch, Mremap, other, Page, 2 * Page, MayMove) > int.MaxValue);
+    }
+
+    /// <summary>In a namespace of his own any user may mount a file system in memory, of which no limit of a process counts anything.</summary>
+    [Fact]
+    public void Nothing_is_mounted_that_can_be_written_to()
+    {
+        const int Mount = 165, FsOpen = 430, FsPick = 433, MountSetAttr = 442, ReadOnly = 1, NoSetUser = 2, Remount = 32, Bind = 4096, Recursive = 1 << 14, Private = 1 << 18,
+            NotPermitted = -1, BadAddress = -14;
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
+        launch.AwaitPuppet();
+        foreach (int flags in new[] { 0, NoSetUser, Remount, Remount | Bind, Bind, Private, Recursive, Private | Recursive | Bind })
+            Assert.Equal(NotPermitted, Ask(launch, Mount, 0, 0, 0, flags));
+        foreach (int flags in new[] { ReadOnly, ReadOnly | NoSetUser, ReadOnly | Remount, Private | Recursive })
+            Assert.Equal(BadAddress, Ask(launch, Mount, 0, 0, 0, flags)); // it got to the kernel
+        Assert.Equal([NotPermitted, NotPermitted, NotPermitted], [Ask(launch, FsOpen), Ask(launch, FsPick), Ask(launch, MountSetAttr)]);
+    }
+
     /// <summary>The shipped monitor and firmware: it executes what it has translated, which nothing can write where it is executed.</summary>
     [Fact]
     public void A_machine_is_translated()
