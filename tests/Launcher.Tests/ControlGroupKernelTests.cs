@@ -79,9 +79,10 @@ public class ControlGroupKernelTests
             ? int.Parse(match.Groups[1].Value) : throw new InvalidOperationException(said);
 
         // Its way out: of each file open, chmod, fchmodat2, chown, and open again; then a group of its own, out of the group, and packetd into it.
+        // The groups are mounted again for writing, for reading, and that changed to writing.
         string refused = string.Concat(Enumerable.Repeat(" 13 1 1 1 13", 6)) + " make 13 leave 16 13 fetch 13";
         Expect("held escape", $"hostile: as it is:{refused}", "hostile: namespaces 0", "hostile: mapped 0 0 0", $"hostile: in namespaces:{refused}", "hostile: mounted 1 0 1",
-            $"hostile: mounted again:{refused}", "ended: exit code 0");
+            $"hostile: mounted again:{refused.Replace("make 13", "make 30", StringComparison.Ordinal)}", "ended: exit code 0");
 
         // What another machine has left in the group is killed: 128 and SIGKILL, by the shell that had started it.
         Expect("left", "hostile: idle", "ended: exit code 0", "137");
