@@ -212,4 +212,22 @@ public sealed class CommandTests : IDisposable
         int tasks = int.Parse(Regex.Match(unit, @"(?m)^TasksMax=(\d+)$").Groups[1].Value, CultureInfo.InvariantCulture);
         Assert.InRange(tasks, ServeCommand.MaxThreads + 40, 256);
     }
+
+    [Theory]
+    [InlineData("tokenbroker.service")]
+    [InlineData("evilman-home.service")]
+    [InlineData("packetd@.service")]
+    public void What_a_unit_starts_is_where_a_page_says_that_it_is_put_and_so_is_the_unit(string unit)
+    {
+        string text = File.ReadAllText(Path.Combine(Repository.Root, "deploy", unit));
+        string program = Regex.Match(text, @"(?m)^ExecStart=[-+!:@]*(\S+)").Groups[1].Value;
+        string[] installed = [.. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md").SelectMany(File.ReadLines)
+            .Where(line => line.TrimStart().StartsWith("install ", StringComparison.Ordinal))];
+        Assert.Contains(installed, line => Puts(line, Path.GetFileName(program), program));
+        Assert.Contains(installed, line => Puts(line, unit, "/etc/systemd/system/" + unit));
+
+        static bool Puts(string line, string name, string file) => line.Contains($"dist/{name} ", StringComparison.Ordinal)
+            && (line.EndsWith(" " + file, StringComparison.Ordinal)
+                || line.EndsWith($" {Path.GetDirectoryName(file)}/", StringComparison.Ordinal));
+    }
 }

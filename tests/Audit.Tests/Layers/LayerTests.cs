@@ -24,7 +24,7 @@ public sealed class LayerTests
         Assert.Equal([], map.Folders.Where(folder => !Directory.Exists(Path.Combine(Repository.Root, folder))));
         Assert.Equal([], Project.Files(Repository.Root, "", "*").Where(file => Path.GetExtension(file) is ".cs" or ".S" && map.FolderOf(file) == null));
         IEnumerable<string> folders = Directory.GetDirectories(Repository.Root).Select(folder => Path.GetFileName(folder))
-            .Where(folder => !folder.StartsWith('.') && folder != "out");
+            .Where(folder => !folder.StartsWith('.') && folder is not ("out" or "dist"));
         Assert.Equal([], folders.Where(folder => !map.Folders.Any(row => row == folder || row.StartsWith(folder + "/", StringComparison.Ordinal))));
     }
 
