@@ -21,6 +21,12 @@ internal unsafe struct DatagramSocket
     /// <summary>Its :: has no IPv4.</summary>
     public bool Only6;
 
+    /// <summary>
+    /// What all have in common that may be bound to this address and port (SO_REUSEPORT): each gets the datagrams of
+    /// some senders. 0: it is bound alone.
+    /// </summary>
+    public ulong Sharers;
+
     /// <summary>Local port; for ICMP Echo the identifier.</summary>
     public ushort LocalPort;
     public ushort RemotePort;

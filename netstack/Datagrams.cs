@@ -75,25 +75,40 @@ internal static unsafe class Datagrams
         Find(stack, source, sourcePort, destination, destinationPort, isEcho: false, toBroadcast: false) != null;
 
     /// <summary>
-    /// The most specific socket: a connected one before one bound to an address before one bound to all.
+    /// The most specific socket: a connected one before one bound to an address before one bound to all; of those that
+    /// share an address one by the sender.
     /// </summary>
     private static DatagramSocket* Find(Stack* stack, Address local, ushort localPort, Address remote,
         ushort remotePort, bool isEcho, bool toBroadcast)
     {
         DatagramSocket* best = null;
         int bestScore = -1;
+        uint count = 0;
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             DatagramSocket* socket = stack->Datagrams + i;
             if (!socket->InUse || socket->IsEcho != isEcho || socket->LocalPort != localPort)
                 continue;
             int score = Score(socket, local, remote, remotePort, toBroadcast);
+            if (score >= 0 && score == bestScore && socket->Sharers != 0 && socket->Sharers == best->Sharers)
+                count++;
             if (score <= bestScore)
                 continue;
             best = socket;
             bestScore = score;
+            count = 1;
         }
-        return best;
+        if (count <= 1)
+            return best;
+        uint left = (uint)(KeyedHash.Of(stack, local, localPort, remote, remotePort) >> 32) % count;
+        for (DatagramSocket* other = best; ; other++)
+        {
+            bool isOne = other->InUse && !other->IsEcho && other->LocalPort == localPort
+                && other->Sharers == best->Sharers && Score(other, local, remote, remotePort, toBroadcast) == bestScore;
+            if (isOne && left == 0)
+                return other;
+            left -= isOne ? 1u : 0;
+        }
     }
 
     /// <summary>How closely a socket with the right port fits, -1 where it does not.</summary>
@@ -323,7 +338,7 @@ internal static unsafe class Datagrams
     }
 
     internal static int Open(Stack* stack, Address address, bool only6, ushort port, bool isEcho,
-        bool privileged)
+        bool privileged, ulong sharers)
     {
         if (!stack->MayBind(address))
             return SocketError.AddressNotAvailable;
@@ -333,11 +348,11 @@ internal static unsafe class Datagrams
             {
                 ushort candidate = (ushort)(Tcp.FirstEphemeralPort + stack->EphemeralCounter % Tcp.EphemeralPorts);
                 stack->EphemeralCounter++;
-                if (!IsTaken(stack, address, only6, candidate, isEcho))
+                if (!IsTaken(stack, address, only6, candidate, isEcho, sharers: 0))
                     port = candidate;
             }
         }
-        if (port == 0 || IsTaken(stack, address, only6, port, isEcho))
+        if (port == 0 || IsTaken(stack, address, only6, port, isEcho, sharers))
             return SocketError.AddressInUse;
         DatagramSocket* free = null;
         int freeCount = 0;
@@ -359,6 +374,7 @@ internal static unsafe class Datagrams
         free->LocalPort = port;
         free->RemoteAddress = default;
         free->Only6 = only6;
+        free->Sharers = sharers;
         free->RemotePort = 0;
         free->Error = 0;
         free->Head = 0;
@@ -390,13 +406,14 @@ internal static unsafe class Datagrams
         return 0;
     }
 
-    private static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool isEcho)
+    private static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool isEcho, ulong sharers)
     {
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             DatagramSocket* socket = stack->Datagrams + i;
             if (socket->InUse && socket->IsEcho == isEcho && socket->LocalPort == port
-                && Address.Overlap(socket->LocalAddress, socket->Only6, address, only6))
+                && Address.Overlap(socket->LocalAddress, socket->Only6, address, only6)
+                && (sharers == 0 || sharers != socket->Sharers))
                 return true;
         }
         return false;

@@ -161,7 +161,20 @@ public static unsafe partial class FileCalls
         File* file = Descriptor.FileOf(descriptor);
         if (file == null || file->IsPath)
             return Errno.EBADF;
-        return file->Inode == null ? Errno.EINVAL : ChangeMode(file->Place, mode);
+        return file->Inode == null ? ChangeMode(file, mode) : ChangeMode(file->Place, mode);
+    }
+
+    /// <summary>Of a file without a name: a pipe's end or a socket.</summary>
+    private static long ChangeMode(File* file, ulong mode)
+    {
+        const uint typeMask = 0xf000;
+        const uint permissions = 0xfff;
+        FileStatus.Of(file, out FileStatus status);
+        uint type = status.Mode & typeMask;
+        if (type is not ((uint)InodeType.FIFO or (uint)InodeType.SOCK))
+            return Errno.EINVAL;
+        file->Mode = type | (uint)mode & permissions;
+        return 0;
     }
 
     public static long Fchmodat(ulong directory, UserString path, ulong mode)

@@ -50,7 +50,7 @@ public unsafe struct FileSystemStatus
         AvailableBlocks = volume.Room;
         FreeBlocks = AvailableBlocks;
         ulong left = (ulong)(Vfs.InodeCapacity - Vfs.InodesInUse);
-        Inodes = volume.MaxInodes != 0 ? volume.MaxInodes : Vfs.InodeCapacity;
+        Inodes = volume.MaxInodes != 0 ? volume.MaxInodes : (ulong)Vfs.InodeCapacity;
         FreeInodes = volume.MaxInodes != 0 ? Math.Min(volume.MaxInodes - volume.Inodes, left) : left;
         Flags = place.IsReadOnly ? 1UL : 0;
     }

@@ -104,6 +104,9 @@ public static unsafe partial class SocketCalls
             case SocketOptions.ReuseAddress:
                 socket->ReuseAddress = number != 0;
                 return 0;
+            case SocketOptions.ReusePort:
+                socket->ReusePort = number != 0;
+                return 0;
             case SocketOptions.Broadcast:
                 socket->Broadcast = number != 0;
                 return 0;
@@ -263,6 +266,7 @@ public static unsafe partial class SocketCalls
         number = name switch
         {
             SocketOptions.ReuseAddress => socket->ReuseAddress ? 1 : 0,
+            SocketOptions.ReusePort => socket->ReusePort ? 1 : 0,
             SocketOptions.Type => (int)TypeOf(socket->Kind),
             SocketOptions.Error when socket->Handle < 0 => 0,
             SocketOptions.Error => (int)-Sockets.ErrnoOf(Network.Stack->TakeError(socket->Handle)),
@@ -345,6 +349,7 @@ public static unsafe partial class SocketCalls
         accepted->NoDelay = listener->NoDelay;
         accepted->KeepAlive = listener->KeepAlive;
         accepted->ReuseAddress = listener->ReuseAddress;
+        accepted->ReusePort = listener->ReusePort;
         accepted->LingerOn = listener->LingerOn;
         accepted->LingerSeconds = listener->LingerSeconds;
         accepted->Priority = listener->Priority;

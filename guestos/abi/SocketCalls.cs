@@ -135,7 +135,7 @@ public static unsafe partial class SocketCalls
         bool reserved = privileged && socket->LocalPort == Network.CommandPort;
         int firstBytes = reserved ? Wire.ChannelHello.MessageSize : 0;
         int handle = Network.Stack->Listen(socket->LocalAddress, socket->LocalPort, most, reserved,
-            socket->ReuseAddress, firstBytes, privileged, socket->Only6);
+            socket->ReuseAddress || socket->ReusePort, firstBytes, privileged, socket->Only6, socket->Sharers);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         SocketTable.Attach(socket, handle);

@@ -14,6 +14,7 @@ internal static class SocketOptions
     public const uint NoCheck = 11;
     public const uint Priority = 12;
     public const uint Linger = 13;
+    public const uint ReusePort = 15;
     public const uint PassCredentials = 16;
     public const uint PeerCredentials = 17;
     public const uint ReceiveLow = 18;

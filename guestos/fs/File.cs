@@ -49,6 +49,9 @@ public unsafe struct File
     /// <summary>Whom it sends signals; null until somebody asks for it.</summary>
     public FileOwner* Owner;
 
+    /// <summary>What fchmod(2) has said of a pipe's end or a socket, type included; 0: as its kind has it.</summary>
+    public uint Mode;
+
     /// <summary>Counted in <see cref="Guestos.Inode.Writers"/>.</summary>
     public bool CountedAsWriter;
 

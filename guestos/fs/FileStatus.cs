@@ -65,6 +65,8 @@ public unsafe struct FileStatus
         status.Number = Vfs.NumberOf(file);
         status.Links = 1;
         status.Mode = file->Operations->Mode != 0 ? file->Operations->Mode : FileOperations.StandardMode;
+        if (file->Mode != 0)
+            status.Mode = file->Mode;
         status.BlockSize = 4096;
     }
 }

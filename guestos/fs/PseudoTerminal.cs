@@ -29,6 +29,9 @@ internal unsafe struct PseudoTerminal
     public bool Locked;
     public bool HasMaster;
 
+    /// <summary>TIOCPKT: what the master reads begins with a byte that tells its kind, which is 0: output.</summary>
+    public bool Packets;
+
     /// <summary>The terminal has been open: when it is not, the master finds its end.</summary>
     public bool WasOpened;
     private ulong read;
@@ -232,7 +235,18 @@ internal unsafe struct PseudoTerminal
                 return Errno.EINTR;
         }
 
+        int head = pair->Packets ? 1 : 0;
+        if (pair->Packets)
+        {
+            if (!to.TryFill(1, out Span<byte> kind))
+                return Errno.EFAULT;
+            kind[0] = 0;
+            to.Advance(1);
+        }
+
         ulong count = Math.Min(to.Count, pair->written - pair->read);
+        if (count == 0)
+            return head;
         Span<byte> into = to.Fill(count);
         if (into.IsEmpty)
             return Errno.EFAULT;
@@ -244,7 +258,7 @@ internal unsafe struct PseudoTerminal
 
         to.Advance((ulong)into.Length);
         Readiness.Changed(&pair->Terminal.Queue, PollEvents.Writable);
-        return into.Length;
+        return into.Length + head;
     }
 
     /// <summary>
@@ -306,6 +320,8 @@ internal unsafe struct PseudoTerminal
         const uint getNumber = 0x80045430;
         const uint setLock = 0x40045431;
         const uint getLock = 0x80045439;
+        const uint setPackets = 0x5420;
+        const uint getPackets = 0x80045438;
         const uint getGroup = 0x540f;
         const uint getSession = 0x5429;
         PseudoTerminal* pair = Of(file);
@@ -321,6 +337,13 @@ internal unsafe struct PseudoTerminal
                 return 0;
             case getLock:
                 return at.Put(pair->Locked ? 1 : 0);
+            case setPackets:
+                if (!at.TryGet(out int packets))
+                    return Errno.EFAULT;
+                pair->Packets = packets != 0;
+                return 0;
+            case getPackets:
+                return at.Put(pair->Packets ? 1 : 0);
             case FileIoctl.BytesReadable:
                 return at.Put((int)(pair->written - pair->read));
             case getGroup:

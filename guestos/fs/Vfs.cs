@@ -23,8 +23,10 @@ public static unsafe class Vfs
     /// <summary>PATH_MAX, terminating zero included.</summary>
     public const int PathCapacity = 4096;
 
-    /// <summary>Inodes in all file systems: beyond is ENOSPC.</summary>
-    public const int InodeCapacity = 65536;
+    private const int MinInodes = 65536;
+
+    /// <summary>Inodes in all file systems, one for each frame of memory at least: beyond is ENOSPC.</summary>
+    public static int InodeCapacity => (int)Math.Max(Frames.Total, MinInodes);
 
     /// <summary>How many of them only the superuser may take, who needs some to look at /proc alone.</summary>
     private const int InodeReserve = 256;

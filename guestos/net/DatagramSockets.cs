@@ -25,7 +25,7 @@ internal static unsafe class DatagramSockets
         int handle = socket->Kind is SocketKind.Echo or SocketKind.RawEcho
             ? Network.Stack->OpenEcho(socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser)
             : Network.Stack->OpenUdp(socket->LocalAddress, socket->LocalPort, Clock.Monotonic, FileRights.IsSuperuser,
-                socket->Only6);
+                socket->Only6, socket->Sharers);
         if (handle < 0)
             return Sockets.ErrnoOf(handle);
         SocketTable.Attach(socket, handle);

@@ -10,6 +10,7 @@ namespace Guestos;
 /// </summary>
 internal static unsafe class InterfaceIoctl
 {
+    private const uint GetName = 0x8910;
     private const uint GetList = 0x8912;
     private const uint GetFlags = 0x8913;
     private const uint GetAddress = 0x8915;
@@ -31,16 +32,27 @@ internal static unsafe class InterfaceIoctl
         if (request == GetList)
             return List(argument);
         if (request is not (GetFlags or GetAddress or GetDestination or GetBroadcast or GetMask or GetMetric or GetMtu
-            or GetHardwareAddress or GetIndex or GetQueueLength or GetMap))
+            or GetHardwareAddress or GetIndex or GetQueueLength or GetMap or GetName))
             return Errno.ENOTTY;
         UserPointer<byte> at = argument;
         Span<byte> whole = stackalloc byte[RequestLength];
         if (!at.TryGetAll(whole))
             return Errno.EFAULT;
-        long result = Answer(request, whole.Slice(0, NameLength), whole.Slice(NameLength));
+        long result = request == GetName
+            ? NameOf(BinaryPrimitives.ReadInt32LittleEndian(whole.Slice(NameLength)), whole.Slice(0, NameLength))
+            : Answer(request, whole.Slice(0, NameLength), whole.Slice(NameLength));
         if (result < 0)
             return result;
         return at.TryPutAll(whole) ? 0 : Errno.EFAULT;
+    }
+
+    private static long NameOf(int index, Span<byte> name)
+    {
+        if (index is not (1 or 2))
+            return Errno.ENODEV;
+        name.Clear();
+        (index == 1 ? "lo"u8 : "eth0"u8).CopyTo(name);
+        return 0;
     }
 
     private static long Answer(uint request, ReadOnlySpan<byte> name, Span<byte> answer)

@@ -8,16 +8,18 @@ namespace Guestos;
 /// Messages of rtnetlink(7) (include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h) about the interfaces lo and eth0,
 /// one behind the other, the last of them NLMSG_DONE where all were asked for.
 /// </summary>
-internal unsafe ref struct NetlinkAnswer
+internal unsafe ref partial struct NetlinkAnswer
 {
     public const int MaxLength = 2048;
 
     public const ushort GetLink = 18;
     private const ushort GetAddress = 22;
-    private const ushort GetRoute = 26;
+    public const ushort GetRoute = 26;
+    private const ushort GetRule = 34;
     private const ushort NewLink = 16;
     private const ushort NewAddress = 20;
     private const ushort NewRoute = 24;
+    private const ushort NewRule = 32;
     private const ushort Error = 2;
     private const ushort Done = 3;
 
@@ -26,7 +28,7 @@ internal unsafe ref struct NetlinkAnswer
     private const ushort Acknowledge = 4;
     private const ushort All = 0x300;
     private const byte Inet = 2;
-    private const byte Inet6 = 10;
+    public const byte Inet6 = 10;
     private const int LoopbackIndex = 1;
     private const int EthernetIndex = 2;
     private const uint Loopback = 0x7f000001;
@@ -48,7 +50,16 @@ internal unsafe ref struct NetlinkAnswer
 
     public int Length { get; private set; }
 
-    public void Make(ushort type, ushort asked, byte family, int index)
+    /// <summary>The number of an interface; −1: there is none of this name.</summary>
+    public static int IndexOf(scoped ReadOnlySpan<byte> name)
+    {
+        if (name.SequenceEqual("lo"u8))
+            return LoopbackIndex;
+        return name.SequenceEqual("eth0"u8) ? EthernetIndex : -1;
+    }
+
+    /// <param name="destination">An address of the family, for one route; it may be longer.</param>
+    public void Make(ushort type, ushort asked, byte family, int index, scoped ReadOnlySpan<byte> destination)
     {
         bool all = (asked & All) == All;
         flags = all ? Multiple : (ushort)0;
@@ -72,6 +83,20 @@ internal unsafe ref struct NetlinkAnswer
                 if (family is 0 or Inet6)
                     Routes6();
                 break;
+            case GetRule when all:
+                if (family is 0 or Inet)
+                    Rules(Inet);
+                if (family is 0 or Inet6)
+                    Rules(Inet6);
+                break;
+            case GetRoute when family is Inet or Inet6:
+                long found = family == Inet
+                    ? RouteTo(BinaryPrimitives.ReadUInt32BigEndian(destination))
+                    : RouteTo6(SocketAddress.Of(destination));
+                if (found == 0)
+                    break;
+                Fail(type, asked, found);
+                return;
             case GetLink:
                 Fail(type, asked, Errno.ENODEV);
                 return;
@@ -91,7 +116,7 @@ internal unsafe ref struct NetlinkAnswer
     }
 
     /// <summary>NLMSG_ERROR, with 0 an acknowledgement; the question's header follows.</summary>
-    private void Fail(ushort type, ushort asked, long error)
+    public void Fail(ushort type, ushort asked, long error)
     {
         flags = 0;
         Begin(Error);

@@ -15,6 +15,9 @@ internal static unsafe class NetlinkSocket
     /// <summary>struct nlmsghdr.</summary>
     public const int HeaderLength = 16;
 
+    /// <summary>The longest address in a question.</summary>
+    private const int MaxAddress = 16;
+
     private struct Question
     {
         public ushort Type;
@@ -24,14 +27,20 @@ internal static unsafe class NetlinkSocket
 
         /// <summary>The interface that is meant; 0: all.</summary>
         public int Index;
+
+        /// <summary>Where a route is to lead (RTA_DST), zeros without; and 0, or why it cannot be told.</summary>
+        public fixed byte Destination[MaxAddress];
+        public int Error;
     }
+
+    private const int QuestionSize = 36;
 
     private struct State
     {
         public WaitQueue Queue;
         public uint Port;
         public int Count;
-        public fixed byte Questions[MaxQuestions * 16];
+        public fixed byte Questions[MaxQuestions * QuestionSize];
     }
 
     private static FileOperations s_operations;
@@ -121,11 +130,72 @@ internal static unsafe class NetlinkSocket
             // struct ifinfomsg and struct ifaddrmsg have the interface's number at different places.
             if (length >= HeaderLength + 8 && question->Type == NetlinkAnswer.GetLink)
                 question->Index = BinaryPrimitives.ReadInt32LittleEndian(message.Slice(HeaderLength + 4));
+            if (question->Type == NetlinkAnswer.GetLink && question->Index == 0)
+                question->Index = ReadName(message.Slice(0, length));
+            if (question->Type == NetlinkAnswer.GetRoute)
+                ReadDestination(question, message.Slice(0, length));
             state->Count++;
             message = message.Slice(Math.Min(length + 3 & ~3, message.Length));
         }
 
         Readiness.Changed(&state->Queue, PollEvents.Readable);
+    }
+
+    /// <summary>struct ifinfomsg and its attributes: the interface of IFLA_IFNAME, −1 when there is none, 0: not asked.</summary>
+    private static int ReadName(ReadOnlySpan<byte> message)
+    {
+        const int attributesAt = HeaderLength + 16;
+        const int interfaceName = 3;
+        message = message.Slice(Math.Min(attributesAt, message.Length));
+        while (TakeAttribute(ref message, out int type, out ReadOnlySpan<byte> value))
+        {
+            if (type != interfaceName)
+                continue;
+            int end = value.IndexOf((byte)0);
+            if (end >= 0)
+                value = value.Slice(0, end);
+            return NetlinkAnswer.IndexOf(value);
+        }
+        return 0;
+    }
+
+    /// <summary>struct rtattr: takes the next one. False at the end, and where there is none.</summary>
+    private static bool TakeAttribute(ref ReadOnlySpan<byte> message, out int type, out ReadOnlySpan<byte> value)
+    {
+        const int headerLength = 4;
+        type = 0;
+        value = default;
+        if (message.Length < headerLength)
+            return false;
+        int length = BinaryPrimitives.ReadUInt16LittleEndian(message);
+        if (length < headerLength || length > message.Length)
+            return false;
+        type = BinaryPrimitives.ReadUInt16LittleEndian(message.Slice(2));
+        value = message.Slice(headerLength, length - headerLength);
+        message = message.Slice(Math.Min(length + 3 & ~3, message.Length));
+        return true;
+    }
+
+    /// <summary>
+    /// struct rtmsg and its attributes: RTA_DST. Who asks for the route of packets of another source or interface (RTA_SRC,
+    /// RTA_IIF, RTA_OIF) is told EOPNOTSUPP.
+    /// </summary>
+    private static void ReadDestination(Question* question, ReadOnlySpan<byte> message)
+    {
+        const int attributesAt = HeaderLength + 12;
+        const int destination = 1;
+        const int outgoingInterface = 4;
+        int size = question->Family == NetlinkAnswer.Inet6 ? MaxAddress : sizeof(uint);
+        message = message.Slice(Math.Min(attributesAt, message.Length));
+        while (TakeAttribute(ref message, out int type, out ReadOnlySpan<byte> value))
+        {
+            if (type == destination && value.Length < size)
+                question->Error = (int)(question->Family == NetlinkAnswer.Inet6 ? Errno.EINVAL : Errno.ERANGE);
+            else if (type == destination)
+                value.Slice(0, size).CopyTo(new Span<byte>(question->Destination, size));
+            else if (type is > destination and <= outgoingInterface)
+                question->Error = (int)Errno.EOPNOTSUPP;
+        }
     }
 
     /// <summary>
@@ -144,8 +214,13 @@ internal static unsafe class NetlinkSocket
         }
 
         Question question = *At(state, 0);
+        // SAFETY: the destination is in this copy, which stays where it is.
         var made = new NetlinkAnswer(answer, question.Sequence, state->Port);
-        made.Make(question.Type, question.Flags, question.Family, question.Index);
+        var destination = new ReadOnlySpan<byte>(question.Destination, MaxAddress);
+        if (question.Error != 0)
+            made.Fail(question.Type, question.Flags, question.Error);
+        else
+            made.Make(question.Type, question.Flags, question.Family, question.Index, destination);
         if (!peek)
         {
             state->Count--;

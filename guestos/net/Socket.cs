@@ -57,6 +57,9 @@ internal unsafe struct Socket
     // Options as they were set, for connections that are still to come and for those who ask.
     public bool Corked;
     public bool ReuseAddress;
+
+    /// <summary>SO_REUSEPORT: it shares its address with others of its user that have set it, too.</summary>
+    public bool ReusePort;
     public bool Broadcast;
     public bool LingerOn;
 
@@ -87,6 +90,12 @@ internal unsafe struct Socket
     public int KeepAliveInterval;
     public int KeepAliveCount;
     public int UserTimeout;
+
+    /// <summary>Who has made it.</summary>
+    public uint UserId;
+
+    /// <summary>What sockets that may share an address have in common, for the stack; 0: it does not share.</summary>
+    public readonly ulong Sharers => ReusePort ? UserId + 1ul : 0;
 
     /// <summary>Handle of the stack, or −1 while there is none.</summary>
     public int Handle;

@@ -37,6 +37,7 @@ internal static unsafe class Sockets
         socket->UnicastHops6 = byDefault;
         socket->MulticastHops6 = byDefault;
         socket->Handle = -1;
+        socket->UserId = FileRights.CurrentUser;
         socket->Next = s_all;
         if (s_all != null)
             s_all->Previous = socket;
@@ -74,7 +75,8 @@ internal static unsafe class Sockets
 
     /// <summary>
     /// Whether another TCP socket is in the way of binding this one (Linux, inet_csk_bind_conflict): same port,
-    /// addresses that overlap, unless both set SO_REUSEADDR and the other does not listen.
+    /// addresses that overlap, unless both set SO_REUSEADDR and the other does not listen, or both SO_REUSEPORT and
+    /// have one user.
     /// </summary>
     public static bool IsPortTaken(Socket* socket, Address address, ushort port)
     {
@@ -82,10 +84,12 @@ internal static unsafe class Sockets
         {
             if (other != socket && other->Kind == SocketKind.Stream && other->Bound && other->LocalPort == port
                 && Address.Overlap(other->LocalAddress, other->Only6, address, socket->Only6)
-                && !(socket->ReuseAddress && other->ReuseAddress && !other->Listening))
+                && !(socket->ReuseAddress && other->ReuseAddress && !other->Listening)
+                && (socket->Sharers == 0 || socket->Sharers != other->Sharers))
                 return true;
         }
-        return Network.Stack->IsPortTaken(address, socket->Only6, port, socket->ReuseAddress);
+        return Network.Stack->IsPortTaken(address, socket->Only6, port,
+            socket->ReuseAddress || socket->ReusePort, socket->Sharers);
     }
 
     /// <summary>

@@ -14,9 +14,11 @@ public unsafe partial struct Stack
     /// asked for as reserved (<see cref="Link.TakeRing"/>).
     /// </param>
     /// <param name="only6">:: has no IPv4 (IPV6_V6ONLY).</param>
-    public int OpenUdp(Address address, ushort port, ulong now, bool privileged = false, bool only6 = false)
+    /// <param name="sharers">Not 0: others that say the same may be bound to it as well (SO_REUSEPORT).</param>
+    public int OpenUdp(Address address, ushort port, ulong now, bool privileged = false, bool only6 = false,
+        ulong sharers = 0)
     {
-        return Netstack.Datagrams.Open(Self, address, only6, port, isEcho: false, privileged);
+        return Netstack.Datagrams.Open(Self, address, only6, port, isEcho: false, privileged, sharers);
     }
 
     /// <summary>
@@ -26,7 +28,7 @@ public unsafe partial struct Stack
     /// <param name="privileged">As in <see cref="OpenUdp"/>.</param>
     public int OpenEcho(ushort identifier, ulong now, bool privileged = false)
     {
-        return Netstack.Datagrams.Open(Self, Address.Any4, only6: false, identifier, isEcho: true, privileged);
+        return Netstack.Datagrams.Open(Self, Address.Any4, only6: false, identifier, isEcho: true, privileged, sharers: 0);
     }
 
     /// <summary>

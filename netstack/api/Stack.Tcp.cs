@@ -28,9 +28,10 @@ public unsafe partial struct Stack
     /// It may take one of the last listeners (<see cref="StackConfiguration.ReservedListeners"/>).
     /// </param>
     /// <param name="only6">:: has no IPv4 (IPV6_V6ONLY).</param>
+    /// <param name="sharers">Not 0: others that say the same may listen there as well (SO_REUSEPORT).</param>
     /// <returns>Handle, or NoRoom, AddressInUse, AddressNotAvailable, Invalid.</returns>
     public int Listen(Address address, ushort port, int backlog, bool reserved = false, bool reuse = false,
-        int firstBytes = 0, bool privileged = false, bool only6 = false)
+        int firstBytes = 0, bool privileged = false, bool only6 = false, ulong sharers = 0)
     {
         if (backlog is < 1 or > MaxBacklog || firstBytes is < 0 or > Tcp.DefaultSegmentSize)
             return SocketError.Invalid;
@@ -48,7 +49,8 @@ public unsafe partial struct Stack
                 free = free == null ? listener : free;
                 freeCount++;
             }
-            else if (listener->Port == port && Address.Overlap(listener->Address, listener->Only6, address, only6))
+            else if (listener->Port == port && Address.Overlap(listener->Address, listener->Only6, address, only6)
+                && (sharers == 0 || sharers != listener->Sharers))
                 return SocketError.AddressInUse;
         }
         if (port == 0)
@@ -59,7 +61,7 @@ public unsafe partial struct Stack
         {
             Generation = free->Generation, InUse = true, Address = address, Only6 = only6, Port = port,
                 Backlog = backlog, Reserved = reserved, Reuse = reuse,
-            FirstBytes = firstBytes,
+            FirstBytes = firstBytes, Sharers = sharers,
         };
         return Handles.Of(Self, free);
     }
@@ -83,7 +85,7 @@ public unsafe partial struct Stack
         {
             ushort port = (ushort)(Tcp.FirstEphemeralPort + EphemeralCounter % Tcp.EphemeralPorts);
             EphemeralCounter++;
-            if (!TcpOpen.IsTaken(Self, address, only6, port, reuse: false))
+            if (!TcpOpen.IsTaken(Self, address, only6, port, reuse: false, sharers: 0))
                 return port;
         }
         return 0;
@@ -93,8 +95,8 @@ public unsafe partial struct Stack
     /// Whether bind(2) has to refuse a TCP port of an own address, or of all: somebody listens on it, or a
     /// connection has it and not both sides allow that (SO_REUSEADDR).
     /// </summary>
-    public bool IsPortTaken(Address address, bool only6, ushort port, bool reuse) =>
-        TcpOpen.IsTaken(Self, address, only6, port, reuse);
+    public bool IsPortTaken(Address address, bool only6, ushort port, bool reuse, ulong sharers = 0) =>
+        TcpOpen.IsTaken(Self, address, only6, port, reuse, sharers);
 
     /// <summary>The oldest established connection of a listener: a handle, or WouldBlock, BadSocket.</summary>
     public int Accept(int listener)

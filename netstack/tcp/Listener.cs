@@ -10,6 +10,12 @@ internal struct Listener
     public ushort Port;
     public bool InUse;
 
+    /// <summary>
+    /// What all have in common that may listen on this address and port (SO_REUSEPORT): each gets some of the
+    /// connections. 0: it listens alone.
+    /// </summary>
+    public ulong Sharers;
+
     public uint Generation;
 
     /// <summary>

@@ -53,7 +53,7 @@ internal static unsafe class TcpInput
             Arrive(stack, c, ip, ref header, payload, now);
             return;
         }
-        Listener* listener = TcpOpen.FindListener(stack, ip.Destination, header.DestinationPort);
+        Listener* listener = TcpOpen.FindListener(stack, ip, header);
         if (listener != null)
         {
             c = TcpOpen.Receive(stack, listener, ip, ref header, payload.Length, now);

@@ -37,6 +37,33 @@ internal static unsafe class TcpOpen
         TcpCongestion.Start(c);
     }
 
+    /// <summary>The listener for a new connection: of those that share the address one by the connection's numbers.</summary>
+    internal static Listener* FindListener(Stack* stack, in IpHeader ip, in TcpHeader header)
+    {
+        Listener* first = FindListener(stack, ip.Destination, header.DestinationPort);
+        if (first == null || first->Sharers == 0)
+            return first;
+        uint count = 0;
+        for (int i = 0; i < stack->ListenerCount; i++)
+            count += ListensAs(stack->Listeners + i, first) ? 1u : 0;
+        ulong hash = KeyedHash.Of(stack, ip.Destination, header.DestinationPort, ip.Source, header.SourcePort);
+        uint left = (uint)(hash >> 32) % count;
+        for (int i = 0; i < stack->ListenerCount; i++)
+        {
+            Listener* listener = stack->Listeners + i;
+            if (!ListensAs(listener, first))
+                continue;
+            if (left == 0)
+                return listener;
+            left--;
+        }
+        return first;
+    }
+
+    private static bool ListensAs(Listener* listener, Listener* other) =>
+        listener->InUse && listener->Port == other->Port && listener->Address == other->Address
+        && listener->Only6 == other->Only6 && listener->Sharers == other->Sharers;
+
     internal static Listener* FindListener(Stack* stack, Address address, ushort port)
     {
         Listener* any = null;
@@ -293,15 +320,17 @@ internal static unsafe class TcpOpen
 
     /// <summary>
     /// Whether a port of an address, or of all, is in use by a listener or a connection, other than by those that may
-    /// share it: not by a listener, and by connections only when both sides said so (SO_REUSEADDR as Linux has it).
+    /// share it: not by a listener other than of the same sharers, and by connections only when both sides said so
+    /// (SO_REUSEADDR as Linux has it).
     /// </summary>
-    internal static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool reuse)
+    internal static bool IsTaken(Stack* stack, Address address, bool only6, ushort port, bool reuse, ulong sharers)
     {
         for (int i = 0; i < stack->ListenerCount; i++)
         {
             Listener* listener = stack->Listeners + i;
             if (listener->InUse && listener->Port == port
-                && Address.Overlap(listener->Address, listener->Only6, address, only6))
+                && Address.Overlap(listener->Address, listener->Only6, address, only6)
+                && (sharers == 0 || sharers != listener->Sharers))
                 return true;
         }
         for (int i = 0; i < stack->ConnectionTop; i++)

@@ -180,6 +180,10 @@ internal static class Table
             cat | strace -e trace=write -o log busybox md5sum; cat log
             """),
         new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum"),
+        new("ip", "iproute2", "interfaces, addresses, rules and the way to an address", ["ip", "sed"], """
+            part >/dev/null; ip -o link show lo | sed 's/:.*//'; ip -4 -o addr show lo | sed 's/ scope.*//'
+            part >/dev/null; ip rule; cat >/dev/null; ip route get 127.0.0.1 | sed 's/ table local//'
+            """),
         new("inotifywait", "inotify-tools", "tells of files that are written", ["inotifywait", "sort", "grep", "mv"], """
             mkdir in; inotifywait -q -m -e close_write -e moved_to --format '%e %w%f' in >seen 2>&1 & waits=$!
             until [ -s seen ]; do echo x >in/first; sleep 0.1; done
@@ -325,7 +329,8 @@ internal static class Table
 
     public static readonly Entry[] Lacking =
     [
-        new("ip", "iproute2", "addresses and routes", ["ip"], "cat >/dev/null; ip -o link show lo | head -c 5; ip route get 127.0.0.1 | head -c 15") { Lacks = "the route to an address by netlink (`ip route get`)", Says = "RTNETLINK answers: Operation not supported" },
+        new("unshare", "util-linux", "a name of its own", ["unshare"], "cat >/dev/null; unshare --uts sh -c 'echo apart'") { Lacks = "namespaces", Says = "unshare: unshare failed: Invalid argument" },
+        new("chrt", "util-linux", "a real-time priority", ["chrt"], "cat >/dev/null; chrt --fifo 10 dash -c 'echo first'") { Lacks = "real-time scheduling", Says = "chrt: failed to set pid 0's policy: Operation not permitted" },
     ];
 
     /// <summary>All that run.</summary>

@@ -22,6 +22,15 @@ internal unsafe struct ArgumentBlock
     public int ArgumentCount;
     public int EnvironmentCount;
 
+    /// <summary>Where the path of the first script lies among the arguments; 0: it is no script that runs.</summary>
+    private int scriptPath;
+
+    /// <summary>
+    /// What execve(2) was given: the first script's path where an interpreter at <paramref name="path"/> runs it. It
+    /// names the process and is AT_EXECFN.
+    /// </summary>
+    public readonly byte* FileName(byte* path) => scriptPath != 0 ? Base + scriptPath : path;
+
     /// <summary>False without memory.</summary>
     public bool Begin()
     {
@@ -144,6 +153,10 @@ internal unsafe struct ArgumentBlock
             Append(ref to, argument, argumentLength);
             ArgumentCount++;
         }
+        if (scriptPath == 0)
+            scriptPath = (int)(to - Base);
+        else
+            scriptPath += inserted - removed;
         Append(ref to, path, pathLength);
         ArgumentCount++;
         Length += inserted - removed;

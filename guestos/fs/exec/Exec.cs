@@ -146,8 +146,9 @@ public static unsafe class Exec
             AddressSpace.Release(made.Space);
             return result;
         }
-        Commit(process, program, path, made);
-        ulong rsp = BuildStack(made, ref block, path);
+        byte* fileName = block.FileName(path);
+        Commit(process, program, fileName, made);
+        ulong rsp = BuildStack(made, ref block, fileName);
         ulong entry = made.Interpreter.Entry != 0 ? made.Interpreter.Entry : made.Program.Entry;
         TrapFrame* frame = Thread.Current->UserFrame;
         TrapFrame.ResetForProgram(frame, entry, rsp);
@@ -198,7 +199,8 @@ public static unsafe class Exec
     }
 
     /// <summary>The process becomes the new program, which can no longer fail.</summary>
-    private static void Commit(Process* process, in Place program, byte* path, in Prepared made)
+    /// <param name="fileName">What execve(2) was given: a script's path, not its interpreter's.</param>
+    private static void Commit(Process* process, in Place program, byte* fileName, in Prepared made)
     {
         Inode* file = program.Inode;
         made.Space->BreakStart = (made.Program.End + Frames.Size - 1) & ~(ulong)(Frames.Size - 1);
@@ -221,7 +223,7 @@ public static unsafe class Exec
             process->Files.Table = made.Files;
         }
         FileTable.CloseOnExec(FileContext.TableOf(process));
-        SetName(thread, path);
+        SetName(thread, fileName);
         ProgramRights.Take(process, program);
         PosixTimers.DeleteAll(process);
         process->HasExecuted = true;
@@ -400,14 +402,15 @@ public static unsafe class Exec
     /// Strings, random bytes, auxiliary vector, environment and argument pointers, count (psABI §3.4.1). 0 without
     /// memory.
     /// </summary>
+    /// <param name="name">AT_EXECFN.</param>
     private static ulong BuildStack(
-        in Prepared made, ref ArgumentBlock block, byte* path)
+        in Prepared made, ref ArgumentBlock block, byte* name)
     {
         AddressSpace* space = made.Space;
         LoadedImage program = made.Program;
         LoadedImage interpreter = made.Interpreter;
-        int pathLength = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path).Length + 1;
-        ulong fileName = AddressSpace.StackTop - 8 - (ulong)pathLength;
+        int nameLength = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name).Length + 1;
+        ulong fileName = AddressSpace.StackTop - 8 - (ulong)nameLength;
         ulong strings = fileName - (ulong)block.Length;
         ulong platform = (strings - 8) & ~15UL;
         ulong random = platform - 16;
@@ -417,7 +420,7 @@ public static unsafe class Exec
             || !range.TryBegin(Access.Write, out byte* bottom))
             return 0;
         // SAFETY: the whole range was made writable just now; all that follows lies in it.
-        Unsafe.CopyBlock(bottom + (fileName - at), path, (uint)pathLength);
+        Unsafe.CopyBlock(bottom + (fileName - at), name, (uint)nameLength);
         Unsafe.CopyBlock(bottom + (strings - at), block.Base, (uint)block.Length);
         "x86_64\0"u8.CopyTo(new Span<byte>(bottom + (platform - at), 8));
         Randomness.Fill(new Span<byte>(bottom + (random - at), 16));

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +91,28 @@ static void descriptors(void)
     for (struct dirent *entry; (entry = readdir(all)) != 0;)
         own += atoi(entry->d_name) == info && entry->d_type == DT_REG;
     ASK(own > 0);
+}
+
+/* fchmod of what has no name. */
+static void modes(void)
+{
+    int ends[2], pair[2];
+    struct stat status;
+    pipe(ends);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    int tcp = socket(AF_INET, SOCK_STREAM, 0);
+    ASK(fchmod(ends[0], 0440));
+    fstat(ends[0], &status);
+    printf("%o\n", status.st_mode);
+    ASK(fchmod(pair[0], S_IWUSR | S_ISVTX));
+    fstat(pair[0], &status);
+    printf("%o\n", status.st_mode);
+    fstat(pair[1], &status);
+    printf("%o\n", status.st_mode);
+    ASK(fchmod(tcp, 01));
+    fstat(tcp, &status);
+    printf("%o\n", status.st_mode);
+    close(ends[0]), close(ends[1]), close(pair[0]), close(pair[1]), close(tcp);
 }
 
 static void memory(void)
@@ -241,6 +264,7 @@ int main(void)
     opening();
     names();
     descriptors();
+    modes();
     memory();
     seals();
     if (getuid() == 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "answer.h"
@@ -105,6 +106,73 @@ static void show(int multiple)
     }
 }
 
+/* An interface by its name. */
+static void link_called(const char *called)
+{
+    struct { struct nlmsghdr head; struct ifinfomsg link; struct rtattr name; char text[IFNAMSIZ]; } question = { 0 };
+    sequence++;
+    int length = strlen(called) + 1;
+    question.head = (struct nlmsghdr){ NLMSG_LENGTH(sizeof question.link) + RTA_SPACE(length), RTM_GETLINK, NLM_F_REQUEST, sequence, 0 };
+    question.name = (struct rtattr){ RTA_LENGTH(length), IFLA_IFNAME };
+    strcpy(question.text, called);
+    struct sockaddr_nl kernel = { AF_NETLINK };
+    ASK(sendto(sock, &question, question.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel) == question.head.nlmsg_len);
+    show(0);
+}
+
+/* SIOCGIFNAME. */
+static void name_of(int number)
+{
+    struct ifreq request = { 0 };
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    request.ifr_ifindex = number;
+    ASK(ioctl(s, SIOCGIFNAME, &request));
+    printf("\"%s\"\n", request.ifr_name);
+    close(s);
+}
+
+/* One route: without its table, which is another one where the host has rules of its own, and without what a cache remembers. */
+static void route(int family, const void *to, int length, int extra)
+{
+    struct { struct nlmsghdr head; struct rtmsg route; char attributes[64]; } question = { { 0 } };
+    sequence++;
+    question.head = (struct nlmsghdr){ NLMSG_LENGTH(sizeof question.route), RTM_GETROUTE, NLM_F_REQUEST, sequence, 0 };
+    question.route.rtm_family = family;
+    question.route.rtm_dst_len = 8 * length;
+    struct rtattr *at = (void *)question.attributes;
+    if (length != 0) {
+        *at = (struct rtattr){ RTA_LENGTH(length), RTA_DST };
+        memcpy(RTA_DATA(at), to, length);
+        question.head.nlmsg_len += RTA_SPACE(length);
+        at = (void *)((char *)at + RTA_SPACE(length));
+    }
+    if (extra != 0) {
+        *at = (struct rtattr){ extra, RTA_PREFSRC };
+        question.head.nlmsg_len += RTA_SPACE(4);
+    }
+    struct sockaddr_nl kernel = { AF_NETLINK };
+    sendto(sock, &question, question.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    char text[1024];
+    long count = recv(sock, text, sizeof text, 0);
+    struct nlmsghdr *head = (void *)text;
+    struct nlmsgerr *error = NLMSG_DATA(head);
+    struct rtmsg *told = NLMSG_DATA(head);
+    if (head->nlmsg_type == NLMSG_ERROR) {
+        printf("route: %s of type %d\n", strerrorname_np(-error->error), error->msg.nlmsg_type);
+        return;
+    }
+    printf("route: type %d flags %x number %d length %d, family %d /%d /%d protocol %d scope %d kind %d flags %x:", head->nlmsg_type, head->nlmsg_flags,
+        head->nlmsg_seq == sequence, head->nlmsg_len == count, told->rtm_family, told->rtm_dst_len, told->rtm_src_len, told->rtm_protocol,
+        told->rtm_scope, told->rtm_type, told->rtm_flags);
+    int left = RTM_PAYLOAD(head);
+    for (at = RTM_RTA(told); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+        printf(" %d", at->rta_type);
+        for (int i = 0; i < RTA_PAYLOAD(at) && at->rta_type != RTA_TABLE && at->rta_type != RTA_CACHEINFO; i++)
+            printf("%s%02x", i ? "" : "=", ((unsigned char *)RTA_DATA(at))[i]);
+    }
+    puts("");
+}
+
 int main(void)
 {
     ASK(socket(AF_NETLINK, SOCK_STREAM, 0));
@@ -140,6 +208,19 @@ int main(void)
     show(0);
     ASK(ask(RTM_GETLINK, 0, AF_UNSPEC, 12345));
     show(0);
+    link_called("lo");
+    link_called("nothing9");
+    name_of(1);
+    name_of(12345);
+    route(AF_INET, "\x7f\0\0\1", 4, 0);
+    route(AF_INET, "\x7f\5\6\7", 4, 8);
+    route(AF_INET, "\x7f\5\6\7", 4, 3);
+    route(AF_INET, 0, 0, 0);
+    route(AF_INET, "\0\0\0\0", 4, 0);
+    route(AF_INET, "\x7f\0", 2, 0);
+    route(AF_UNSPEC, "\x7f\0\0\1", 4, 0);
+    route(AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16, 0);
+    route(AF_INET6, "\x7f\0\0\1", 4, 0);
     close(sock);
     struct ifaddrs *all, *one;
     ASK(getifaddrs(&all));

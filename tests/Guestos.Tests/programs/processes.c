@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/epoll.h>
@@ -203,6 +204,55 @@ static void running_program(void)
     ask(unlink(path));
     kill(child, SIGKILL);
     waitpid(child, &status, 0);
+}
+
+/* Run by a script's first line: what the process is called, what AT_EXECFN says, and its arguments. */
+static int interpreted(int count, char **arguments)
+{
+    char name[32] = "", own[256] = "", text[64] = "";
+    prctl(PR_GET_NAME, name);
+    printf("called %s, executed %s, by", name, (char *)getauxval(AT_EXECFN));
+    own[readlink("/proc/self/exe", own, sizeof own - 1)] = 0;
+    for (int i = 0; i < count; i++)
+        printf(" %s", strcmp(arguments[i], own) ? arguments[i] : "me");
+    int stat = open("/proc/self/stat", O_RDONLY);
+    read(stat, text, sizeof text - 1);
+    puts(strstr(text, name) ? ", and in stat" : ", and not in stat");
+    fflush(stdout);
+    return 0;
+}
+
+static void write_script(const char *path, const char *interpreter)
+{
+    int script = open(path, O_CREAT | O_WRONLY, 0755);
+    dprintf(script, "#!%s\n", interpreter);
+    close(script);
+}
+
+/* Scripts, and one that another interprets, whose names are longer than a process's. */
+static void scripts(void)
+{
+    char own[200] = "", line[256];
+    readlink("/proc/self/exe", own, sizeof own - 1);
+    chdir("/tmp");
+    snprintf(line, sizeof line, "%s interpreted", own);
+    write_script("a-script-of-more-than-fifteen", line);
+    write_script("second", "/tmp/a-script-of-more-than-fifteen  two words ");
+    fflush(stdout);
+    for (int i = 0; i < 3; i++) {
+        if (fork() == 0) {
+            if (i == 0)
+                execl("./a-script-of-more-than-fifteen", "zero", "one", (char *)0);
+            else if (i == 1)
+                execl("/tmp/second", "zero", "one", "", "three", (char *)0);
+            else
+                execl("second", "zero", (char *)0);
+            _exit(1);
+        }
+        wait(0);
+    }
+    unlink("a-script-of-more-than-fifteen");
+    unlink("second");
 }
 
 static void stack_of_program(void)
@@ -1043,6 +1093,8 @@ int main(int argc, char **argv)
         return 0;
     if (argc > 1 && strcmp(argv[1], "told") == 0)
         return told();
+    if (argc > 1 && strcmp(argv[1], "interpreted") == 0)
+        return interpreted(argc, argv);
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     if (argc > 1 && strcmp(argv[1], "pause") == 0) {
         write(1, "r", 1);
@@ -1060,6 +1112,7 @@ int main(int argc, char **argv)
     try(truncated_mapping);
     try(many_mappings);
     try(running_program);
+    try(scripts);
     try(stack_of_program);
     try(executable_stack);
     try(waiting_for_children);

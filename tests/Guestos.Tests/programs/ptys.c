@@ -408,6 +408,33 @@ static void ending(void)
     close(master);
 }
 
+/* TIOCPKT: what the master reads begins with its kind. */
+static void packets(void)
+{
+    int on = 1, off = 0, now = 7;
+    char text[16];
+    pair();
+    ASK(ioctl(slave, TIOCPKT, &on));
+    ASK(ioctl(master, TIOCGPKT, &now));
+    answer("before", now);
+    ASK(ioctl(master, TIOCPKT, &on));
+    ASK(ioctl(master, TIOCGPKT, &now));
+    answer("after", now);
+    write(slave, "ab\n", 3);
+    show("packet", master);
+    write(slave, "abcdef", 6);
+    ASK(read(master, text, 4));
+    for (int i = 0; i < 4; i++)
+        printf(" %d", text[i]);
+    puts("");
+    show("the rest", master);
+    write(slave, "last", 4);
+    ASK(ioctl(master, TIOCPKT, &off));
+    show("plain", master);
+    close(slave);
+    close(master);
+}
+
 int main(void)
 {
     alarm(20);
@@ -416,6 +443,7 @@ int main(void)
     lines();
     sessions();
     ending();
+    packets();
     puts("all answers given");
     return 0;
 }

@@ -532,6 +532,84 @@ static void gathering(void)
     close(far);
 }
 
+/* SO_REUSEPORT: several that share a port, of one user, and what comes goes to all of them. */
+static void sharing(void)
+{
+    enum { all = 64 };
+    int s[3], t[3], seen[2] = { 0 }, port, other;
+    for (int i = 0; i < 3; i++) {
+        s[i] = stream();
+        t[i] = datagram();
+    }
+    ASK(get(s[0], SOL_SOCKET, SO_REUSEPORT));
+    ASK(set(s[0], SOL_SOCKET, SO_REUSEPORT, 5));
+    ASK(get(s[0], SOL_SOCKET, SO_REUSEPORT));
+    ASK(bind_to(s[0], INADDR_LOOPBACK, 0));
+    port = port_of(s[0]);
+    ASK(bind_to(s[1], INADDR_LOOPBACK, port));
+    ASK(listen(s[0], all));
+    ASK(bind_to(s[1], INADDR_LOOPBACK, port));
+    ASK(set(s[1], SOL_SOCKET, SO_REUSEPORT, 1));
+    ASK(bind_to(s[1], INADDR_LOOPBACK, port));
+    ASK(listen(s[1], all));
+    ASK(set(s[2], SOL_SOCKET, SO_REUSEADDR, 1));
+    ASK(bind_to(s[2], INADDR_LOOPBACK, port));
+    ASK(bind_to(s[2], INADDR_ANY, port));
+    for (int i = 0; i < all; i++) {
+        int c = stream();
+        connect_to(c, INADDR_LOOPBACK, port);
+        struct pollfd both[2] = { { s[0], POLLIN }, { s[1], POLLIN } };
+        poll(both, 2, 2000);
+        int which = both[1].revents ? 1 : 0;
+        seen[which]++;
+        int accepted = accept(s[which], 0, 0);
+        if (i == 0)
+            ASK(get(accepted, SOL_SOCKET, SO_REUSEPORT));
+        close(accepted);
+        close(c);
+    }
+    printf("connections %d, some for each %d\n", seen[0] + seen[1], seen[0] > 0 && seen[1] > 0);
+    close(s[0]);
+    for (int i = 0; i < 4; i++) {
+        int c = stream();
+        ASK(connect_to(c, INADDR_LOOPBACK, port));
+        close(accept(s[1], 0, 0));
+        close(c);
+    }
+    for (int i = 0; i < 2; i++)
+        set(t[i], SOL_SOCKET, SO_REUSEPORT, 1);
+    ASK(bind_to(t[0], INADDR_LOOPBACK, 0));
+    port = port_of(t[0]);
+    ASK(bind_to(t[2], INADDR_LOOPBACK, port));
+    ASK(bind_to(t[1], INADDR_LOOPBACK, port));
+    for (int i = 0; i < all; i++) {
+        int c = datagram();
+        connect_to(c, INADDR_LOOPBACK, port);
+        send(c, "x", 1, 0);
+        close(c);
+    }
+    char byte;
+    for (int i = 0; i < 2; i++)
+        for (seen[i] = 0; recv(t[i], &byte, 1, MSG_DONTWAIT) == 1;)
+            seen[i]++;
+    printf("datagrams %d, some for each %d\n", seen[0] + seen[1], seen[0] > 0 && seen[1] > 0);
+    if (getuid() == 0 && fork() == 0) {
+        setuid(1);
+        other = datagram();
+        set(other, SOL_SOCKET, SO_REUSEPORT, 1);
+        ASK(bind_to(other, INADDR_LOOPBACK, port));
+        other = stream();
+        set(other, SOL_SOCKET, SO_REUSEPORT, 1);
+        ASK(bind_to(other, INADDR_LOOPBACK, port_of(s[1])));
+        _exit(0);
+    }
+    wait(0);
+    for (int i = 0; i < 3; i++) {
+        close(s[i]);
+        close(t[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -546,6 +624,7 @@ int main(int argc, char **argv)
     receiving();
     datagrams();
     gathering();
+    sharing();
     puts("all answers given");
     return 0;
 }
