@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.Linq;
 using Evilman.Commands;
@@ -33,6 +34,8 @@ public static class Program
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         if (result.CommandResult.Command is { Subcommands.Count: > 0 } group)
             Say.Complain(WhichOf(group, result.UnmatchedTokens.FirstOrDefault()));
+        else if (StrangeOption(result.CommandResult.Command, args) is { } option)
+            Say.Complain(option);
         else
         {
             foreach (var error in result.Errors)
@@ -40,6 +43,21 @@ public static class Program
         }
         Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
         return ExitCode.Usage;
+    }
+
+    /// <summary>
+    /// For a command whose words make no sense: the first of them that looks like an option, and is none of its options. It would be taken for
+    /// an argument, and the others be complained about.
+    /// </summary>
+    internal static string? StrangeOption(Command command, IEnumerable<string> words)
+    {
+        var names = command.Options.Concat(Root().Options).SelectMany(option => option.Aliases.Prepend(option.Name)).ToList();
+        var strange = words.TakeWhile(word => word != "--").Where(word => word.StartsWith("--", StringComparison.Ordinal))
+            .Select(word => word.Split('=')[0]).FirstOrDefault(word => !names.Contains(word));
+        if (strange is null)
+            return null;
+        var close = names.Where(name => Distance(name, strange) <= 2).MinBy(name => Distance(name, strange));
+        return $"{Path(command)} has no option {Values.Quoted(strange)}" + (close is null ? "" : $"; {close} is one");
     }
 
     /// <summary>For a command that takes another one as its first word, and was given none, or a wrong one.</summary>

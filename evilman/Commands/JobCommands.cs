@@ -61,13 +61,15 @@ internal static class JobCommands
     {
         var interval = Values.DurationOption("--interval", "How long to wait between two looks.", "2s");
         var count = Values.CountOption("--count", "How many looks; 0 for as many as there is time for.", 0, 0, 1_000_000);
+        var json = Values.Json();
         var command = new Command("top", "Shows what runs on nodes, with the processor time and memory that it takes.")
         {
-            interval, count,
+            interval, count, json,
         };
         command.WithExamples("""
             evilman top
             evilman top --count 1                once, for a script
+            evilman top --json                   one object of JSON a line, each look anew
             """);
         command.SetAction(result =>
         {
@@ -75,9 +77,17 @@ internal static class JobCommands
             for (var look = 1; ; look++)
             {
                 var lines = JobView.All();
-                if (Say.Interactive)
-                    Console.Write("\e[H\e[J");
-                Say.Plain(lines.Count == 0 ? "nothing runs" : JobTable.Top(lines, before));
+                if (result.GetValue(json))
+                {
+                    foreach (var line in lines)
+                        Say.Plain(JsonSerializer.Serialize(line, JobJson.Default.JobLine));
+                }
+                else
+                {
+                    if (Say.Interactive)
+                        Console.Write("\e[H\e[J");
+                    Say.Plain(lines.Count == 0 ? "nothing runs" : JobTable.Top(lines, before));
+                }
                 if (look == result.GetValue(count))
                     return ExitCode.Done;
                 Thread.Sleep(result.GetValue(interval).Time);
@@ -250,10 +260,11 @@ internal static class JobCommands
         var time = Values.CountOption("--time", "Seconds that the program has to end by itself when it gets SIGTERM.",
             (int)JobStop.Patience.TotalSeconds, 0, 3600);
         var kill = new Option<bool>("--kill") { Description = "End it at once: nothing of it is asked." };
+        var json = Values.Json();
         var command = new Command("stop", "Ends a program with its guest and its machine, and forgets it. The program gets "
             + "SIGTERM first, as from «docker stop», and what it has not done in time is cut off.")
         {
-            name, time, kill,
+            name, time, kill, json,
         };
         command.WithExamples("""
             evilman stop server
@@ -262,22 +273,26 @@ internal static class JobCommands
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var (site, _) = Site.FindJob(result.GetValue(name)!);
             site.Enter();
             var word = result.GetValue(name)!.Split('/')[^1];
             using var mine = site.Jobs.Lock(word);
             if (site.Jobs.Find(word) is not { } job)
                 throw Failure.Usage($"there is no job {word} any more");
+            int? code = null;
             var how = "";
             if (job.IsUp && !result.GetValue(kill) && result.GetValue(time) is > 0 and var seconds)
             {
-                _ = JobStop.Ask(job.GuestAddress, job.Key(), TimeSpan.FromSeconds(seconds), out how);
+                code = JobStop.Ask(job.GuestAddress, job.Key(), TimeSpan.FromSeconds(seconds), out how);
                 how += "; ";
             }
             if (!JobEnd.TryEnd(job, out var sentence))
                 throw Failure.NoAnswer($"{how}{sentence}, so {word} is remembered");
             site.Jobs.Remove(word);
             Say.Step($"{word} is gone: {how}{sentence}");
+            if (Say.IsForPrograms)
+                Lines.Print(new StopLine(word, code, how + sentence), Lines.Default.StopLine);
             return ExitCode.Done;
         });
         return command;

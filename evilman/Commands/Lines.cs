@@ -26,6 +26,9 @@ internal sealed record BootLine(string Node, string Machine, string? Guest, stri
 
 internal sealed record MoveLine(string Guest, string Node, string Machine, double Milliseconds);
 
+/// <param name="Code">The program's exit code; null where it is not known.</param>
+internal sealed record StopLine(string Name, int? Code, string Text);
+
 internal sealed record EndLine(string Node, string Machine);
 
 internal sealed record LabLine(string Lab, string Node, string Address, string Monitor, bool Runs, int Domains);
@@ -40,6 +43,7 @@ internal sealed record HomeLine(long At, string Machine, string Verdict, string 
 [JsonSerializable(typeof(MachineStartLine))]
 [JsonSerializable(typeof(BootLine))]
 [JsonSerializable(typeof(MoveLine))]
+[JsonSerializable(typeof(StopLine))]
 [JsonSerializable(typeof(EndLine))]
 [JsonSerializable(typeof(LabLine))]
 [JsonSerializable(typeof(HomeLine))]

@@ -45,6 +45,12 @@ internal static class MoveCommand
         var rate = Values.CountOption("--rate",
             "Most megabits a second that the guest sends before its snapshot; 0 for as fast as it goes.",
             0, 0, Wire.MoveCommand.MaxRate);
+        rate.Aliases.Add("--limit");
+        var verify = new Option<bool>("--verify")
+        {
+            Description = "Have every page hashed at the instant of the snapshot, and compared where it arrives: slower, and proves that the guest "
+                + "came whole.",
+        };
         var left = Values.PlaceOption("--leave",
             "The machine that the guest leaves, or with --leave-key its node: the machine there is ended once the guest has arrived, should it not "
                 + "have heard so.");
@@ -55,7 +61,7 @@ internal static class MoveCommand
         var options = new TokenOptions();
         var command = new Command("move", "Asks a guest to move itself to another node.") 
         {
-            guest, node, target, json, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, giveUp, left,
+            guest, node, target, json, tokenFile, options.MachineKey, guestKeyFile, plaintext, rate, verify, giveUp, left,
                 leftKeyFile, timeout,
         };
         options.AddTo(command);
@@ -76,6 +82,7 @@ internal static class MoveCommand
                     --leave 10.0.0.1 --leave-key job.token.machine-key
             evilman move job job2 --leave job                 machines that were bought
             evilman move server --to n2            what «evilman run --on» has started
+            evilman move server --to n2 --verify --limit 20
             """);
         command.SetAction(result =>
         {
@@ -83,7 +90,7 @@ internal static class MoveCommand
             {
                 return MoveJob($"{result.GetValue(guest)}", goal, result.GetValue(json), new MoveOrder(IPAddress.Any, [])
                 {
-                    Flags = result.GetValue(plaintext) ? MoveFlags.Plaintext : MoveFlags.None,
+                    Flags = Flags(result.GetValue(plaintext), result.GetValue(verify)),
                     Rate = result.GetValue(rate),
                     GiveUp = result.GetValue(giveUp),
                 }, result.GetValue(timeout));
@@ -99,7 +106,7 @@ internal static class MoveCommand
                 throw new Failure("that is not a boot token");
             var order = new MoveOrder(Tokens.Mint.Address(parsed.BootAddress), machineKey)
             {
-                Flags = result.GetValue(plaintext) ? MoveFlags.Plaintext : MoveFlags.None,
+                Flags = Flags(result.GetValue(plaintext), result.GetValue(verify)),
                 Rate = result.GetValue(rate),
                 GiveUp = result.GetValue(giveUp),
             };
@@ -115,6 +122,9 @@ internal static class MoveCommand
         });
         return command;
     }
+
+    internal static MoveFlags Flags(bool plaintext, bool verify) =>
+        (plaintext ? MoveFlags.Plaintext : MoveFlags.None) | (verify ? MoveFlags.Checksum | MoveFlags.Verify : MoveFlags.None);
 
     static int MoveJob(string name, string goal, bool json, MoveOrder wishes, TimeSpan patience)
     {

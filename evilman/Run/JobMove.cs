@@ -42,6 +42,9 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
     readonly long start = Stopwatch.GetTimestamp();
     volatile bool isCancelled;
 
+    /// <summary>It had not arrived in time, and was told to stay.</summary>
+    bool isLate;
+
     internal int Run(MoveOrder wishes, TimeSpan patience)
     {
         using var mine = jobs.Lock(name);
@@ -78,7 +81,7 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
         {
             Tell(new MoveLine("stayed", name, job.Machine.Node) { Text = why });
             throw new Failure($"{name} stays on {job.Machine.Node}: {why}",
-                isCancelled ? ExitCode.Interrupted : ExitCode.Failed);
+                Outcome(isCancelled, isLate));
         }
         var total = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         Tell(new MoveLine("arrived", name, to.Name) { TotalMs = Math.Round(total, 1) });
@@ -88,6 +91,13 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
             _ = JobEnd.TryEnd(job with { Machine = old }, out _);
         return ExitCode.Done;
     }
+
+    static string Late(TimeSpan patience) =>
+        string.Create(CultureInfo.InvariantCulture, $"it had not arrived within {patience.TotalSeconds:0.#} s (--timeout)");
+
+    /// <summary>The exit code of a move that did not come about.</summary>
+    internal static int Outcome(bool isCancelled, bool isLate) =>
+        isLate ? ExitCode.NoAnswer : isCancelled ? ExitCode.Interrupted : ExitCode.Failed;
 
     void Cancel(PosixSignalContext context)
     {
@@ -148,19 +158,19 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
             if (ended is not null || control.Broken is not null)
             {
                 progress.Clear();
-                return ended == 0 ? "" : isCancelled ? "cancelled"
+                return ended == 0 ? "" : isLate ? Late(patience) : isCancelled ? "cancelled"
                     : ended is null ? $"how the move ended was not heard: {control.Broken}" : said[^1];
             }
-            if (isCancelled && !asked)
+            if ((isCancelled || isLate) && !asked)
             {
                 asked = true;
                 GuestControl.Cancel(job.GuestAddress, job.Key());
             }
             if (Stopwatch.GetElapsedTime(start) > patience)
             {
-                isCancelled = true;
+                isLate = !isCancelled;
                 if (Stopwatch.GetElapsedTime(start) > 2 * patience)
-                    return $"the move did not end within {patience.TotalSeconds:0} s";
+                    return Late(patience);
             }
             if (Stopwatch.GetElapsedTime(looked) > s_look && job.Next!.Account is not null)
             {

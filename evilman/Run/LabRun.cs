@@ -63,6 +63,7 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
     void AwaitPort(int port)
     {
         var start = Stopwatch.GetTimestamp();
+        var wait = new PortWait(port, plan.PatienceSeconds);
         while (true)
         {
             try
@@ -85,6 +86,8 @@ internal sealed class LabRun(LabPlan lab, RunPlan plan)
             if (Stopwatch.GetElapsedTime(start).TotalSeconds > plan.PatienceSeconds)
                 throw Failure.NoAnswer($"nothing listens on port {port} after {plan.PatienceSeconds} s (--timeout); "
                     + $"the guest said last: {LastWords()}");
+            if (wait.Remark(Stopwatch.GetElapsedTime(start).TotalSeconds) is { } remark)
+                Say.Step(remark);
             Thread.Sleep(s_glance);
         }
     }

@@ -163,6 +163,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
     void AwaitPort(RunningJob job, StartingJob starting, int port)
     {
         var start = Stopwatch.GetTimestamp();
+        var wait = new PortWait(port, plan.PatienceSeconds);
         for (var looked = start; ; Thread.Sleep(50))
         {
             if (starting.IsInterrupted)
@@ -178,6 +179,8 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             {
                 // Not yet.
             }
+            if (wait.Remark(Stopwatch.GetElapsedTime(start).TotalSeconds) is { } remark)
+                Say.Step(remark);
             if (Stopwatch.GetElapsedTime(looked) < s_silence / 4)
                 continue;
             looked = Stopwatch.GetTimestamp();

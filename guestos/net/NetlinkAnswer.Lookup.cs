@@ -3,7 +3,9 @@ using Netstack;
 
 namespace Guestos;
 
-/// <summary>The route that packets to one address take (RTM_GETROUTE without NLM_F_DUMP; <c>ip route get</c>).</summary>
+/// <summary>
+/// The route that packets to one address take (RTM_GETROUTE without NLM_F_DUMP, ip route get), and routing rules.
+/// </summary>
 internal unsafe ref partial struct NetlinkAnswer
 {
     // RT_TABLE_DEFAULT, RT_TABLE_MAIN, RT_TABLE_LOCAL
@@ -139,7 +141,7 @@ internal unsafe ref partial struct NetlinkAnswer
         End();
     }
 
-    /// <summary>The tables that are looked at for every packet: the local, the main, and for IPv4 the default one.</summary>
+    /// <summary>The tables that every packet's route is looked for in: local, main, and for IPv4 default.</summary>
     private void Rules(byte family)
     {
         const int main = 32766;

@@ -141,7 +141,9 @@ internal static unsafe class NetlinkSocket
         Readiness.Changed(&state->Queue, PollEvents.Readable);
     }
 
-    /// <summary>struct ifinfomsg and its attributes: the interface of IFLA_IFNAME, −1 when there is none, 0: not asked.</summary>
+    /// <summary>
+    /// struct ifinfomsg and its attributes: the interface of IFLA_IFNAME, −1 when there is none, 0: not asked.
+    /// </summary>
     private static int ReadName(ReadOnlySpan<byte> message)
     {
         const int attributesAt = HeaderLength + 16;
@@ -177,8 +179,8 @@ internal static unsafe class NetlinkSocket
     }
 
     /// <summary>
-    /// struct rtmsg and its attributes: RTA_DST. Who asks for the route of packets of another source or interface (RTA_SRC,
-    /// RTA_IIF, RTA_OIF) is told EOPNOTSUPP.
+    /// struct rtmsg and its attributes: RTA_DST. Who asks for the route of packets of another source or interface
+    /// (RTA_SRC, RTA_IIF, RTA_OIF) is told EOPNOTSUPP.
     /// </summary>
     private static void ReadDestination(Question* question, ReadOnlySpan<byte> message)
     {

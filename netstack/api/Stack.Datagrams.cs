@@ -28,7 +28,8 @@ public unsafe partial struct Stack
     /// <param name="privileged">As in <see cref="OpenUdp"/>.</param>
     public int OpenEcho(ushort identifier, ulong now, bool privileged = false)
     {
-        return Netstack.Datagrams.Open(Self, Address.Any4, only6: false, identifier, isEcho: true, privileged, sharers: 0);
+        return Netstack.Datagrams.Open(Self, Address.Any4, only6: false, identifier, isEcho: true, privileged,
+            sharers: 0);
     }
 
     /// <summary>

@@ -37,7 +37,9 @@ internal static unsafe class TcpOpen
         TcpCongestion.Start(c);
     }
 
-    /// <summary>The listener for a new connection: of those that share the address one by the connection's numbers.</summary>
+    /// <summary>
+    /// The listener for a new connection: of those that share the address one by the connection's numbers.
+    /// </summary>
     internal static Listener* FindListener(Stack* stack, in IpHeader ip, in TcpHeader header)
     {
         Listener* first = FindListener(stack, ip.Destination, header.DestinationPort);

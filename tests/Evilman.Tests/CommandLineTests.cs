@@ -1,6 +1,7 @@
 using System;
 using System.CommandLine;
 using System.IO;
+using Wire;
 using Xunit;
 
 namespace Evilman.Tests;
@@ -93,6 +94,31 @@ public class CommandLineTests
     [InlineData("xyzzy", " has no command «xyzzy»")]
     public void A_mistyped_command_is_told_what_it_may_be(string word, string sentence) =>
         Assert.EndsWith(sentence, Program.WhichOf(Program.Root(), word), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("move a --to b --verfy --limit 3", " move has no option «--verfy»; --verify is one")]
+    [InlineData("move a b --xyzzy=3", " move has no option «--xyzzy»")]
+    [InlineData("exec a -- --xyzzy", null)]
+    [InlineData("move a b --help --version --limit 20 --rate=3", null)]
+    public void What_looks_like_an_option_and_is_none_is_named(string words, string? sentence)
+    {
+        string[] typed = words.Split(' ');
+        var said = Program.StrangeOption(Program.Root().Parse(typed).CommandResult.Command, typed);
+        Assert.Equal(sentence, said?[said.IndexOf(" move ", StringComparison.Ordinal)..]);
+    }
+
+    [Theory]
+    [InlineData("move server --to n2 --verify --limit 20 --json")]
+    [InlineData("top --json --count 1")]
+    [InlineData("stop server --json")]
+    public void Programs_are_moved_shown_and_stopped_for_programs_too(string words) => Assert.Empty(Program.Root().Parse(words).Errors);
+
+    [Theory]
+    [InlineData(false, false, MoveFlags.None)]
+    [InlineData(true, false, MoveFlags.Plaintext)]
+    [InlineData(false, true, MoveFlags.Checksum | MoveFlags.Verify)]
+    public void Who_verifies_a_move_has_every_page_hashed_at_both_ends(bool plaintext, bool verify, MoveFlags flags) =>
+        Assert.Equal(flags, Commands.MoveCommand.Flags(plaintext, verify));
 
     [Fact]
     public void A_group_of_commands_tells_which_there_are()

@@ -27,6 +27,23 @@ public sealed class JobTests : IDisposable
         new string('b', 40), 64, 1_000_000);
 
     [Fact]
+    public void Who_waits_for_a_port_is_told_so_after_three_seconds_and_every_ten()
+    {
+        var wait = new PortWait(8080, 30);
+        Assert.Equal([null, null, "3 s", null, "13 s", null],
+            new[] { 0, 2.9, 3.1, 12, 13.5, 22 }.Select(seconds => wait.Remark(seconds)?.Split(" after ")[1].Split(';')[0]));
+        Assert.Equal("nothing listens on port 8080 after 23 s; waiting for it, 30 s at most (--timeout)", wait.Remark(47));
+        Assert.Null(wait.Remark(52));
+        Assert.NotNull(wait.Remark(53));
+    }
+
+    [Theory]
+    [InlineData(false, false, ExitCode.Failed)]
+    [InlineData(true, false, ExitCode.Interrupted)]
+    [InlineData(false, true, ExitCode.NoAnswer)]
+    public void A_move_that_is_late_is_not_said_to_be_cancelled(bool isCancelled, bool isLate, int code) => Assert.Equal(code, JobMove.Outcome(isCancelled, isLate));
+
+    [Fact]
     public void What_nobody_reads_any_more_is_not_written()
     {
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);

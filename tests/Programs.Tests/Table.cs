@@ -30,6 +30,7 @@ internal static class Table
     [
         new("dash", "dash", "loops, pipes, here documents, signals", ["dash", "tr"], "dash /programs/shell.sh"),
         new("zsh", "zsh", "the same", ["zsh", "tr"], "zsh /programs/shell.sh"),
+        new("ksh", "ksh93u+m", "the same", ["ksh93", "tr"], "ksh93 /programs/shell.sh"),
         new("busybox", "busybox-static", "the same in its shell", ["/bin/busybox"], "busybox sh /programs/shell.sh"),
         new("bash", "bash", "arrays, coprocesses, process substitution, jobs", ["bash", "rev", "paste", "sed", "sort"], "bash /programs/bash.sh"),
         new("gawk", "gawk", "arrays, regular expressions, a child by a pipe", ["gawk", "sort"], "gawk -f /programs/text.awk"),
@@ -180,8 +181,21 @@ internal static class Table
             cat | strace -e trace=write -o log busybox md5sum; cat log
             """),
         new("socat", "socat", "a child by a pair of sockets", ["socat", "tr"], "socat -t 10 - 'EXEC:tr a-z A-Z' | md5sum"),
+        new("dig", "dnsmasq-base, bind9-dnsutils", "asks a server beside it for names, by UDP and by TCP", ["dnsmasq", "dig", "grep"], """
+            dnsmasq -k -p 5353 -C /dev/null --pid-file=pid --no-resolv --no-hosts --user=root --group=root --listen-address=127.0.0.1 --bind-interfaces --address=/test/10.1.2.3 & server=$!
+            ask="dig +short +time=30 -p 5353 @127.0.0.1"; until $ask +tries=1 +time=1 up.test 2>/dev/null | grep -q 10.1.2.3; do sleep 0.1; done
+            names() { while read -r number word rest; do [ $((number % 100)) -ne 0 ] || $ask $1 $word.test; done; }
+            part | names +notcp; part | names +tcp; cat | names +notcp; kill $server; wait
+            """),
+        new("rsync", "rsync", "folders to a daemon beside it: of what has changed the changes", ["rsync", "diff", "ln", "grep", "sed"], """
+            mkdir from to; part >from/a; printf '%s\n' "port = 8730" "[m]" "path = $PWD/to" "use chroot = no" "read only = no" "uid = 0" "gid = 0" >conf
+            rsync --daemon --no-detach --config=conf --address=127.0.0.1 --log-file=log & server=$!
+            until rsync rsync://127.0.0.1:8730/ 2>/dev/null | grep -q m; do sleep 0.1; done
+            send() { rsync -aOiH --delete --checksum from/ rsync://127.0.0.1:8730/m/ | sed 's/^<fcst/<fcs./'; }
+            send; part >from/b; ln from/a from/c; send; cat >>from/b; rm from/a; send; diff -r from to && ls to; kill $server; wait
+            """),
         new("ip", "iproute2", "interfaces, addresses, rules and the way to an address", ["ip", "sed"], """
-            part >/dev/null; ip -o link show lo | sed 's/:.*//'; ip -4 -o addr show lo | sed 's/ scope.*//'
+            part >/dev/null; ip -o link show lo | sed 's/:.*//'; ip -4 -o addr show lo | sed 's/ scope.*//; 1!d'
             part >/dev/null; ip rule; cat >/dev/null; ip route get 127.0.0.1 | sed 's/ table local//'
             """),
         new("inotifywait", "inotify-tools", "tells of files that are written", ["inotifywait", "sort", "grep", "mv"], """
@@ -262,6 +276,13 @@ internal static class Table
             until_end lighttpd -D -f conf 2>/dev/null
             """)
         { Port = 8002, ClientTools = ["curl"], Client = Requests("http://$host:8002/small") },
+        new("haproxy", "haproxy", "requests to a server beside it, which it watches", ["haproxy", "/bin/busybox"], """
+            echo small >small; busybox httpd -f -p 127.0.0.1:8015 >/dev/null 2>&1 & web=$!
+            printf '%s\n' global 'maxconn 50' defaults 'mode http' 'timeout connect 30s' 'timeout client 30s' 'timeout server 30s' 'retries 3' \
+                'frontend in' 'bind :8014' 'default_backend out' 'backend out' 'server one 127.0.0.1:8015 check inter 500 fall 20' >conf
+            until_end haproxy -f conf -db >/dev/null 2>&1; kill $web
+            """)
+        { Port = 8014, ClientTools = ["curl"], Client = Requests("http://$host:8014/small") },
         new("busybox-httpd", "busybox-static", "files over HTTP", ["/bin/busybox"], "echo small >small; until_end busybox httpd -f -p 8003")
         { Port = 8003, ClientTools = ["curl"], Client = Requests("http://$host:8003/small") },
         new("python3-http", "python3", "http.server", ["/usr/bin/python3", .. s_python], "echo small >small; until_end /usr/bin/python3 -m http.server 8004 >/dev/null 2>&1")
