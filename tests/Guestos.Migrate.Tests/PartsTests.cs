@@ -365,6 +365,28 @@ public sealed unsafe class PartsTests
         source.Finish();
     }
 
+    /// <summary>
+    /// Memory is protected a piece at a time: with a clock that goes on by a piece's time at each look, a piece ends at
+    /// the first look, and there are several.
+    /// </summary>
+    [Fact]
+    public void Memory_is_protected_by_pieces()
+    {
+        using var source = new Source(13);
+        Assert.Equal(0, source.Open());
+        List<byte> stream = [];
+        Assert.Equal(1, source.Read(stream, 1));
+        Assert.Equal(CheckpointStage.Protection, Checkpoint.State->Stage);
+        int pieces = 1;
+        Clock.Step = 1_000_000;
+        while (!WriteProtection.ProtectPiece(Checkpoint.State))
+            pieces++;
+        Clock.Step = 0;
+        Assert.InRange(pieces, 2, 10_000);
+        source.Close();
+        source.Finish();
+    }
+
     /// <summary>Closed at any time, the guest goes on: its pages can be written to, and the next checkpoint is whole.</summary>
     [Theory]
     [InlineData(1)]
