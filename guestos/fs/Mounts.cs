@@ -214,9 +214,6 @@ public static unsafe class Mounts
         return Errno.EAGAIN;
     }
 
-    /// <summary>There is one of it, mounted or not.</summary>
-    public static bool IsPermanent(Inode* root) => root->Volume < Vfs.FirstMountVolume;
-
     /// <summary>Of a remount. With MS_BIND of this mount alone, otherwise of the file system's own, too.</summary>
     public static void ChangeFlags(Mount* mount, uint flags)
     {
