@@ -57,19 +57,23 @@ internal static class LabCommand
         var nodes = Values.CountOption("--nodes", "How many nodes.", 2, 1, LabPlan.MaxNodes);
         var monitors = MonitorsOption();
         var lifetime = Values.DurationOption("--lifetime", "After this time the lab removes itself.", "2h");
-        var command = new Command("up", "Builds a lab and starts packetd on each node.") { nodes, monitors, lifetime };
+        var json = Values.Json();
+        var command = new Command("up", "Builds a lab and starts packetd on each node.") { nodes, monitors, lifetime, json };
         command.WithExamples("""
             evilman lab up                                 two nodes with the monitor «domain»
             evilman lab up --nodes 3 --monitors domain,qemu,domain
             """);
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var plan = LabLauncher.Prepare(result.GetValue(nodes), Monitors(result.GetValue(monitors)),
                 (int)result.GetValue(lifetime).Time.TotalSeconds);
             LabLauncher.StartDetached(plan);
             Say.Step($"lab {plan.Id} is up: {plan.Nodes.Count} nodes, client {LabPlan.ClientAddress}");
             foreach (var node in plan.Nodes)
             {
+                if (Say.IsForPrograms)
+                    Lines.Print(new LabLine(plan.Id, node.Name, node.Address, node.MonitorName, true, 0), Lines.Default.LabLine);
                 Say.Note($"{node.Name}  {node.Address}  {node.MonitorName,-7} boot addresses from "
                     + $"{node.BootAddress(0)}/24");
                 Say.Note($"  key {plan.KeyFile(node)}");

@@ -29,6 +29,9 @@ internal sealed record MoveLine(string Guest, string Node, string Machine, doubl
 /// <param name="Code">The program's exit code; null where it is not known.</param>
 internal sealed record StopLine(string Name, int? Code, string Text);
 
+/// <param name="KeyFile">Null where a broker sells its machines, and of one that is forgotten.</param>
+internal sealed record KnownNodeLine(string Name, string Address, string? KeyFile, string? Broker);
+
 internal sealed record EndLine(string Node, string Machine);
 
 internal sealed record LabLine(string Lab, string Node, string Address, string Monitor, bool Runs, int Domains);
@@ -44,6 +47,7 @@ internal sealed record HomeLine(long At, string Machine, string Verdict, string 
 [JsonSerializable(typeof(BootLine))]
 [JsonSerializable(typeof(MoveLine))]
 [JsonSerializable(typeof(StopLine))]
+[JsonSerializable(typeof(KnownNodeLine))]
 [JsonSerializable(typeof(EndLine))]
 [JsonSerializable(typeof(LabLine))]
 [JsonSerializable(typeof(HomeLine))]

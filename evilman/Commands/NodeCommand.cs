@@ -56,9 +56,10 @@ internal static class NodeCommand
         {
             Description = "Do not ask the node whether it is there and has this secret.",
         };
+        var json = Values.Json();
         var command = new Command("add", "Makes a node known by a name, once it has proved that it has the secret.")
         {
-            name, address, keyFile, broker, boot, guests, gateway, unmetered, noProbe,
+            name, address, keyFile, broker, boot, guests, gateway, unmetered, noProbe, json,
         };
         command.WithExamples("""
             evilman node add n1 10.0.0.1 --key-file n1.key \
@@ -72,6 +73,7 @@ internal static class NodeCommand
         });
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             if (result.GetValue(broker) is { } seller)
                 return AddSold(new KnownNode(result.GetValue(name)!, result.GetValue(address)!, null) { Broker = seller });
             var path = Path.GetFullPath(result.GetValue(keyFile)!);
@@ -94,7 +96,7 @@ internal static class NodeCommand
             Say.Step($"{node.Name} is {node.Address}" + (result.GetValue(noProbe) ? "" : ", and has this secret"));
             if (node.Boot is null || node.Guests is null)
                 Say.Note("without --boot and --guests, «evilman run --on» cannot choose addresses there");
-            return ExitCode.Done;
+            return Told(node);
         });
         return command;
     }
@@ -108,6 +110,13 @@ internal static class NodeCommand
                 + string.Join(", ", nodes.Select(sold => $"{sold.Name} at {sold.Address}")));
         Inventory.Add(Inventory.Folder, node);
         Say.Step($"{node.Name} is {node.Address}, and {broker.Name} sells its machines");
+        return Told(node);
+    }
+
+    static int Told(KnownNode node)
+    {
+        if (Say.IsForPrograms)
+            Lines.Print(new KnownNodeLine(node.Name, $"{node.Address}", node.KeyFile, node.Broker), Lines.Default.KnownNodeLine);
         return ExitCode.Done;
     }
 
@@ -130,12 +139,14 @@ internal static class NodeCommand
     static Command Remove()
     {
         var name = Values.Name("name", "The node's name.");
-        var command = new Command("rm", "Forgets a node on which nothing runs that is remembered here.") { name };
+        var json = Values.Json();
+        var command = new Command("rm", "Forgets a node on which nothing runs that is remembered here.") { name, json };
         command.WithExamples("evilman node rm n1");
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var node = result.GetValue(name)!;
-            if (Inventory.Load().Node(node) is null)
+            if (Inventory.Load().Node(node) is not { } known)
                 throw Failure.Usage($"the inventory in {Inventory.Folder} has no node {node}");
             var jobs = new JobStore(Inventory.Folder);
             if (jobs.Names.Where(job => jobs.Find(job) is { } found && (found.Machine.Node == node
@@ -144,7 +155,7 @@ internal static class NodeCommand
                     + $"{node}» takes them elsewhere");
             Inventory.Remove(Inventory.Folder, node);
             Say.Step($"{node} is forgotten");
-            return ExitCode.Done;
+            return Told(known);
         });
         return command;
     }

@@ -125,13 +125,15 @@ internal static class OperatorCommands
     static Command End()
     {
         var machine = Values.Address("machine", "The machine's boot address, as «evilman node top» shows it.");
+        var json = Values.Json();
         var command = new Command("end", "On a node's host, as root: ends a machine whoever's it is, and whatever runs in it.")
         {
-            machine,
+            machine, json,
         };
         command.WithExamples("evilman node end 10.0.0.101");
         command.SetAction(result =>
         {
+            Say.IsForPrograms = result.GetValue(json);
             var boot = $"{result.GetValue(machine)}";
             var found = NodeMachines.All().FindAll(one => one.Boot == boot);
             if (found.Count != 1)
@@ -140,6 +142,8 @@ internal static class OperatorCommands
             if (Native.kill(found[0].Process, Native.SignalKill) != 0)
                 throw Failure.Lacking($"the machine {boot} cannot be ended: {Native.LastError()}");
             Say.Step($"{found[0].Node} runs the machine {boot} no longer");
+            if (Say.IsForPrograms)
+                Lines.Print(new EndLine(found[0].Node, boot), Lines.Default.EndLine);
             return ExitCode.Done;
         });
         return command;

@@ -93,6 +93,7 @@ internal static class RunCommand
                 + "root]",
             HelpName = "USER[:GROUP]",
         };
+        var json = new Option<bool>("--json") { Description = "With --detach: one line of JSON, for a program." };
         var linger = Values.DurationOption("--linger", "With --detach: how long the guest stays when its program has ended, "
             + "to be asked for its last words.", "1h");
         var timeout = Values.DurationOption("--timeout", "Patience until the ports answer, and with each move.", "30s");
@@ -101,7 +102,7 @@ internal static class RunCommand
             + "lab on this machine. The exit code is the program's; where evilman itself has failed, its reason is on standard "
             + "error, in a line that begins with «evilman:».")
         {
-            what, words, ports, publish, environment, folder, user, restart, memory, on, wishedPlan, tokens, called, detach, linger, nodes, monitors,
+            what, words, ports, publish, environment, folder, user, restart, memory, on, wishedPlan, tokens, called, detach, json, linger, nodes, monitors,
             moveEvery, timeout, lifetime,
         };
         command.WithExamples("""
@@ -122,6 +123,9 @@ internal static class RunCommand
                 throw Failure.Usage("--name and --detach belong to --on: a lab of its own ends with the command");
             if (at.Node is null && result.GetValue(publish) is { Length: > 0 })
                 throw Failure.Usage("--publish belongs to --on: in a lab of its own --port is reached on 127.0.0.1 already");
+            if (result.GetValue(json) && !result.GetValue(detach))
+                throw Failure.Usage("--json belongs to --detach: otherwise what the program writes is shown");
+            Say.IsForPrograms = result.GetValue(json);
             // The ports first: when one is taken nothing is begun.
             using var local = new LocalPorts(at.Node is null ? pairs : result.GetValue(publish) ?? []);
             at.Site?.Enter(local);

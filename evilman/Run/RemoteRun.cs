@@ -7,6 +7,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Net;
@@ -52,6 +53,9 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             starting.Keep();
             SayPublished();
             Say.Step($"{name} runs on {node.Name}: «evilman logs {name}», «evilman stop {name}»");
+            if (Say.IsForPrograms)
+                Say.Plain(JsonSerializer.Serialize(new RunLine(name, node.Name, job.Machine.Boot, job.Guest, job.Ports),
+                    JobJson.Default.RunLine));
             return ExitCode.Done;
         }
         published.Lead(job.GuestAddress);
@@ -206,9 +210,19 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
         if (lines.Count == 0)
             Say.Note("it has written nothing");
         foreach (var line in lines.TakeLast(MaxLines))
-            Say.Plain($"  | {Printable.Of(line)}");
+        {
+            if (Say.IsForPrograms)
+                Say.Complain(line);
+            else
+                Say.Plain($"  | {Printable.Of(line)}");
+        }
     }
 }
+
+/// <summary>What <c>evilman run --detach --json</c> prints.</summary>
+/// <param name="Machine">The machine's boot address.</param>
+/// <param name="Ports">Those of the guest's that the program listens on.</param>
+internal sealed record RunLine(string Name, string Node, string Machine, string Guest, IReadOnlyList<int> Ports);
 
 /// <summary>
 /// A job whose machine is good for nothing unless the command succeeds: however the command ends, by success, failure,

@@ -55,6 +55,7 @@ internal sealed record RunningJob(string Program, JobMachine Machine, string Gue
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(RunningJob))]
 [JsonSerializable(typeof(JobLine))]
+[JsonSerializable(typeof(RunLine))]
 [JsonSerializable(typeof(MoveLine))]
 [JsonSerializable(typeof(NodeMachine))]
 [JsonSerializable(typeof(DrainLine))]

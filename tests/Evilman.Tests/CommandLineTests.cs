@@ -1,6 +1,8 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.IO;
+using System.Linq;
 using Wire;
 using Xunit;
 
@@ -112,6 +114,20 @@ public class CommandLineTests
     [InlineData("top --json --count 1")]
     [InlineData("stop server --json")]
     public void Programs_are_moved_shown_and_stopped_for_programs_too(string words) => Assert.Empty(Program.Root().Parse(words).Errors);
+
+    /// <summary>The others pass on what a program or a file says, or print text of a form that others have set.</summary>
+    [Fact]
+    public void Every_command_that_tells_something_tells_it_to_programs_too()
+    {
+        string[] others = ["logs", "exec", "forward", "guest-key", "completion", "demo", "demo-tokens", "metrics", "log", "down"];
+        var leaves = Leaves(Program.Root()).ToList();
+        Assert.InRange(leaves.Count, 30, 60);
+        Assert.Equal(others.Order(), leaves.Where(command => command.Options.All(option => option.Name != "--json"))
+            .Select(command => command.Name).Distinct().Order());
+    }
+
+    static IEnumerable<Command> Leaves(Command command) => command.Subcommands.Count == 0 ? [command]
+        : command.Subcommands.Where(inner => !inner.Hidden).SelectMany(Leaves);
 
     [Theory]
     [InlineData(false, false, MoveFlags.None)]

@@ -7,6 +7,7 @@ using Xunit;
 namespace Fuzz.Tests;
 
 /// <summary>fuzz/run with stand-ins for what it builds with and for the fuzzer, which finds one new script.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class ScriptTests
 {
     private const string Fuzzer = """

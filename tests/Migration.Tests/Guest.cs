@@ -39,13 +39,21 @@ internal sealed class Guest : IDisposable
         Memory = memory;
         byte[] loader = Repository.ReadImage("loader-kernel");
         Source = new Machine(space, monitor, loader, memory, entropy: entropy);
-        using (SecureSocket socket = Source.UploadLoader(loader))
+        try
         {
-            socket.Send(Client.Bundle(commandLine, Repository.ReadImage("guestos"), s_files.Value));
-            Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
+            using (SecureSocket socket = Source.UploadLoader(loader))
+            {
+                socket.Send(Client.Bundle(commandLine, Repository.ReadImage("guestos"), s_files.Value));
+                Assert.Equal((UploadStage.KernelLoader, UploadRefusal.None, 0ul), Client.Answer(socket));
+            }
+            Source.Await("init: ");
+            echo = ConnectSoon(space);
         }
-        Source.Await("init: ");
-        echo = ConnectSoon(space);
+        catch
+        {
+            Source.Dispose();
+            throw;
+        }
         echo.ReceiveTimeout = echo.SendTimeout = MaxFreeze;
         talker = new Thread(Talk) { IsBackground = true };
         talker.Start();
