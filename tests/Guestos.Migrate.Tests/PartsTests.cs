@@ -365,6 +365,23 @@ public sealed unsafe class PartsTests
         source.Finish();
     }
 
+    /// <summary>Its tables take frames of which no two lie side by side.</summary>
+    [Fact]
+    public void Memory_in_single_frames_does_for_a_checkpoint()
+    {
+        using var source = new Source(12);
+        List<ulong> hoard = [];
+        for (ulong frame = Frames.Allocate(); frame != 0; frame = Frames.Allocate())
+            hoard.Add(frame);
+        hoard.Sort();
+        for (int i = 0; i < hoard.Count; i += 2)
+            Frames.Release(hoard[i]);
+        Assert.Equal(0, source.Open());
+        for (int i = 1; i < hoard.Count; i += 2)
+            Frames.Release(hoard[i]);
+        source.Finish();
+    }
+
     /// <summary>
     /// Memory is protected a piece at a time: with a clock that goes on by a piece's time at each look, a piece ends at
     /// the first look, and there are several.
