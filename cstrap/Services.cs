@@ -126,6 +126,7 @@ internal static unsafe class Services
     {
         if (milliseconds == 0)
         {
+            Network.Stack->Probe(s_client->Socket, Idle.Now);
             ulong patience = Idle.Now + TransmitPatience;
             while (!Network.IsTransmitted() && Idle.Now < patience)
                 Network.Poll();

@@ -32,7 +32,7 @@ public unsafe struct ServiceTable
 
     /// <summary>
     /// Waits until the peer has acknowledged everything: 0, or less when it did not within the milliseconds. With 0
-    /// milliseconds: until the device has sent it.
+    /// milliseconds: sends the last of what it has not once more, and waits until the device has sent it.
     /// </summary>
     public delegate*<ulong, long> Flush;
 

@@ -45,9 +45,12 @@ internal static unsafe class Program
             peer.Say("loader: the sender went away as it committed\n"u8);
             return;
         }
+        // It is sent three times in all, since nobody here will know that it was lost: a line that loses one frame of a
+        // hundred then leaves one sender of a million that stands still and does not know that it may end.
         // The sender answers nobody any more. Frames that come between this and the guest's start of the device wait in
         // the machine's link: a device that is reset takes none.
         reader.ClaimAddresses();
+        peer.Flush(0);
         peer.Flush(0);
         peer.Quiesce();
         Unroll.Run(reader.RecoveryEntry, peer.StartInfoPhysical, reader.RecoveryArgument);

@@ -27,7 +27,8 @@ internal readonly unsafe struct Peer(ServiceTable* services)
     public bool Send(byte* from, int count) => services->Send(from, (ulong)count) == 0;
 
     /// <summary>
-    /// Waits until the peer has acknowledged everything; with 0 milliseconds, until the device has sent it.
+    /// Waits until the peer has acknowledged everything; with 0 milliseconds, sends the last of what it has not once
+    /// more and waits until the device has sent it.
     /// </summary>
     public void Flush(ulong milliseconds) => services->Flush(milliseconds);
 

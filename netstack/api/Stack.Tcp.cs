@@ -234,6 +234,21 @@ public unsafe partial struct Stack
         return 0;
     }
 
+    /// <summary>
+    /// Sends the last segment that has not been acknowledged once more without waiting for a timer (the probe of
+    /// RFC 8985 §7.3), for who will not be there when one is due; nothing when all is acknowledged.
+    /// </summary>
+    public int Probe(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        TcpOutput.SendTailProbe(stack, c, now);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
     /// <summary>While on, only full segments leave (MSG_MORE, TCP_CORK); turning it off sends the rest.</summary>
     public int Cork(int socket, bool on, ulong now)
     {

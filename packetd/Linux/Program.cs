@@ -9,9 +9,6 @@ namespace Packetd;
 
 internal static class Program
 {
-    /// <summary>The share that a port has of a turn of the event loop, in frames.</summary>
-    private const int Batch = 64;
-
     private static Tables s_tables;
 
     [RuntimeExport("freestanding_main")]
@@ -94,7 +91,7 @@ internal static class Program
         Drain(ref node, Port.Link, buffer);
         bool relayed = false;
         for (int slot = 0; slot < domains; slot++)
-            relayed |= Drain(ref node, slot, buffer) < Batch;
+            relayed |= Drain(ref node, slot, buffer) < Node<LinuxHost>.Share;
         if (node.Host.OwnPortOpen)
         {
             int left = Drain(ref node, LinuxHost.OwnPort, buffer);
@@ -121,7 +118,7 @@ internal static class Program
     /// </summary>
     private static int Drain(ref Node<LinuxHost> node, int port, Span<byte> buffer)
     {
-        int share = Batch;
+        int share = Node<LinuxHost>.Share;
         bool more = node.Host.Ready(port);
         while (more && share > 0)
         {

@@ -86,12 +86,14 @@ public ref partial struct Node<THost>
         }
         if (free < 0)
             return Refusal.TooManyDomains;
-        hashed = token.ElementCount;
+        work = token.ElementCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         ref readonly HmacSha1 key = ref IsSigned(token, in limits.Key) ? ref limits.Key : ref limits.FormerKey;
         MachineRecord record = new(in key, token.AsSpan());
         MachineKey.EndProof(record.Key.Bytes, domain.EndProof.Room);
+        // This takes milliseconds: the clock is read again before the next packet of the port.
+        work = Share * StepsPerWeight;
         if (!Host.Start(free, token, record.Bytes))
             return Refusal.StartFailed;
         if (token.Prices.IsAny)

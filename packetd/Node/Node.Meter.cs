@@ -80,7 +80,7 @@ public ref partial struct Node<THost>
             return Refusal.AlreadyPaid;
         if (steps > limits.ChainSteps)
             return Refusal.ChainTooLong;
-        hashed = steps;
+        work = steps;
         if (!HashChain.Leads(in payment.Element, in account.Last, steps))
             return Refusal.ChainBroken;
         return account.Credit(in payment.Element, steps, payment.Count) ? Refusal.None : Refusal.TooMuchPaid;
@@ -104,7 +104,7 @@ public ref partial struct Node<THost>
             return Refusal.None;
         if (!account.Chain.Is(in token.Former))
             return Refusal.OtherChain;
-        hashed = token.ElementCount;
+        work = token.ElementCount;
         if (!token.ChainHolds())
             return Refusal.ChainBroken;
         if (!account.Credit(in token.First, token.ElementCount, token.ElementCount))

@@ -67,11 +67,16 @@ public ref partial struct Node<THost>(
     /// <summary>Cost of a packet that the node itself answers or floods, in packets that are forwarded.</summary>
     public const int OwnWeight = 4;
 
+    /// <summary>The share that a port has of a turn of the event loop, in packets that are forwarded.</summary>
+    public const int Share = 64;
+
     /// <summary>How many steps of a chain count as one packet: about a microsecond's.</summary>
     public const int StepsPerWeight = 16;
 
-    /// <summary>Steps of chains that were hashed for the packet that is looked at.</summary>
-    private uint hashed;
+    /// <summary>
+    /// What was done for the packet that is looked at, in steps of a chain. Starting a machine is a whole share's.
+    /// </summary>
+    private uint work;
 
     /// <summary>
     /// Takes a packet from a domain's slot or from <see cref="Port.Link"/>. The packet's memory may be written to:
@@ -79,7 +84,7 @@ public ref partial struct Node<THost>(
     /// </summary>
     /// <returns>
     /// What it counts in its port's share of a turn: 1, or <see cref="OwnWeight"/> when it was for the node itself or
-    /// for all, and what was hashed for it.
+    /// for all, and what was done for it.
     /// </returns>
     public int Receive(int port, Span<byte> packet)
     {
@@ -104,8 +109,8 @@ public ref partial struct Node<THost>(
                 if (to != port)
                     Deliver(to, packet);
         AnswerArp(port, packet);
-        int steps = (int)hashed;
-        hashed = 0;
+        int steps = (int)work;
+        work = 0;
         return OwnWeight + steps / StepsPerWeight;
     }
 

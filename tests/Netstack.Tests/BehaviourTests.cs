@@ -587,6 +587,25 @@ public sealed unsafe class BehaviourTests
     }
 
     [Fact]
+    public void LastSegmentIsSentAgainOnDemandUntilItIsAcknowledged()
+    {
+        using TwoHosts pair = NewPair(new FaultRates(Delay: 500_000));
+        (int atA, int atB) = pair.Connect();
+        int data = 0;
+        pair.Inspect = (fromA, frame) => !fromA || frame.Length < 100 || ++data > 2;
+        Assert.Equal(0, pair.A.Stack->Probe(atA, pair.Now));
+        Assert.Equal(0, data);
+        pair.A.Stack->Send(atA, new byte[100], pair.Now);
+        Assert.Equal((0, 0), (pair.A.Stack->Probe(atA, pair.Now), pair.A.Stack->Probe(atA, pair.Now)));
+        Assert.Equal(3, data);
+        pair.Pass(0.01);
+        Assert.Equal(100, pair.B.Stack->Receive(atB, new byte[200], pair.Now));
+        pair.Pass(0.1);
+        Assert.Equal((0, 3), (pair.A.Stack->Probe(atA, pair.Now), data));
+        Assert.Equal(0ul, pair.A.Stack->Counters.RetransmissionTimeouts);
+    }
+
+    [Fact]
     public void StaleHandlesNameNothing()
     {
         using TwoHosts pair = NewPair();
