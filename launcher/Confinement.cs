@@ -20,8 +20,10 @@ internal static class Confinement
     private const uint MappingFlagsAt = Seccomp.ArgumentsAt + 3 * sizeof(ulong);
 
     // Places in the filter.
-    private const int Refusal = 30;
-    private const int Permission = 31;
+    private const int Family = 35;
+    private const int Process = 37;
+    private const int Refusal = 39;
+    private const int Permission = 40;
 
     /// <summary>
     /// Memory that can be mapped a second time (mremap(2) of no bytes), which a translator of code needs once it has
@@ -38,9 +40,11 @@ internal static class Confinement
     /// connection that lingers takes its time. Refuses io_uring, which does both past any filter. Refuses to leave the
     /// session and the process group, by which packetd ends a machine. Refuses memory that the limit of it does not
     /// count: mappings that are shared, but for <see cref="CodeMapping"/>, or grow downwards, files without a name,
-    /// System V's and POSIX's queues and segments, which also outlive their makers. Refuses to change modes and owners
-    /// of files, by which it would get at the limits of its own control group (<see cref="ControlGroup"/>). False when
-    /// it cannot, and that has been said.
+    /// System V's and POSIX's queues and segments, which also outlive their makers, as keys do, programs and tables of
+    /// BPF, and pages that a pipe holds (vmsplice(2): the whole of a huge one for each of its places). Refuses to say
+    /// where the process's heap lies (PR_SET_MM): brk(2) then unmaps what <see cref="KeepCounted"/> keeps. Refuses to
+    /// change modes and owners of files, by which it would get at the limits of its own control group
+    /// (<see cref="ControlGroup"/>). False when it cannot, and that has been said.
     /// </summary>
     public static bool Enter()
     {
@@ -69,13 +73,22 @@ internal static class Confinement
             Refuse(20, CallNumber.FChOwn),
             Refuse(21, CallNumber.LChOwn),
             Refuse(22, CallNumber.FChOwnAt),
-            JumpUnlessEqual(23, 27, (uint)CallNumber.Mmap),
+            Refuse(23, CallNumber.VmSplice),
+            Refuse(24, CallNumber.ShmAt),
+            Refuse(25, CallNumber.AddKey),
+            Refuse(26, CallNumber.Bpf),
+            Refuse(27, CallNumber.OpenTreeAttr),
+            Jump(JumpIfEqual, 28, Family, (uint)CallNumber.Socket),
+            Jump(JumpIfEqual, 29, Family, (uint)CallNumber.SocketPair),
+            Jump(JumpIfEqual, 30, Process, (uint)CallNumber.Prctl),
+            JumpUnlessEqual(31, Permission, (uint)CallNumber.Mmap),
             new(LoadWord, MappingFlagsAt),
-            Jump(JumpIfEqual, 25, Permission, CodeMapping),
-            new(JumpIfSet, Refusal - 27, Permission - 27, MAP_SHARED | MAP_GROWSDOWN),
-            JumpUnlessEqual(27, Permission, (uint)CallNumber.Socket),
-            new(LoadWord, Seccomp.ArgumentsAt),
-            Jump(JumpIfEqual, 29, Permission, AF_UNIX),
+            Jump(JumpIfEqual, 33, Permission, CodeMapping),
+            new(JumpIfSet, Refusal - 34 - 1, Permission - 34 - 1, MAP_SHARED | MAP_GROWSDOWN),
+            new(LoadWord, Seccomp.ArgumentsAt), // Family: of the sockets
+            new(JumpIfEqual, Permission - 36 - 1, Refusal - 36 - 1, AF_UNIX),
+            new(LoadWord, Seccomp.ArgumentsAt), // Process: what is set of it
+            JumpUnlessEqual(38, Permission, PR_SET_MM),
             new(Return, NotPermitted),
             new(Return, SECCOMP_RET_ALLOW),
         };

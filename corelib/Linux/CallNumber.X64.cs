@@ -17,6 +17,7 @@ internal enum CallNumber : ushort
     Mremap = 25,
     Madvise = 28,
     ShmGet = 29,
+    ShmAt = 30,
     NanoSleep = 35,
     GetPid = 39,
     SendFile = 40,
@@ -58,10 +59,12 @@ internal enum CallNumber : ushort
     ExitGroup = 231,
     MqOpen = 240,
     WaitId = 247,
+    AddKey = 248,
     OpenAt = 257,
     FChOwnAt = 260,
     FChModAt = 268,
     Ppoll = 271,
+    VmSplice = 278,
     Accept4 = 288,
     Dup3 = 292,
     Pipe2 = 293,
@@ -69,6 +72,7 @@ internal enum CallNumber : ushort
     SendMmsg = 307,
     GetRandom = 318,
     MemfdCreate = 319,
+    Bpf = 321,
     IoUringSetup = 425,
     FsOpen = 430,
     FsPick = 433,
@@ -78,6 +82,7 @@ internal enum CallNumber : ushort
     MountSetAttr = 442,
     MemfdSecret = 447,
     FChModAt2 = 452,
+    OpenTreeAttr = 467,
 }
 
 /// <summary>What else differs by architecture.</summary>

@@ -22,13 +22,18 @@ internal static class Uapi
     public const int EINPROGRESS = -115;
     public const int ECANCELED = -125;
 
-    // asm-generic/fcntl.h
+    // asm-generic/fcntl.h, linux/fcntl.h
     public const int AT_FDCWD = -100;
     public const int O_WRONLY = 1;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
     public const int O_PATH = 0x200000;
     public const int F_SETFL = 4;
+    public const int F_ADD_SEALS = 1033;
+    public const int F_SEAL_SEAL = 1;
+    public const int F_SEAL_SHRINK = 2;
+    public const int F_SEAL_GROW = 4;
+    public const int F_SEAL_WRITE = 8;
 
     // linux/socket.h, linux/net.h, asm-generic/socket.h
     public const int AF_UNIX = 1;
@@ -101,6 +106,7 @@ internal static class Uapi
     public const int PR_SET_PDEATHSIG = 1;
     public const int PR_SET_DUMPABLE = 4;
     public const int PR_SET_SECCOMP = 22;
+    public const uint PR_SET_MM = 35;
     public const int PR_SET_NO_NEW_PRIVS = 38;
     public const int SECCOMP_MODE_FILTER = 2;
     public const uint SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
@@ -128,6 +134,7 @@ internal static class Uapi
     public const uint MAP_GROWSDOWN = 0x100;
     public const uint MREMAP_FIXED = 2;
     public const uint MADV_DONTFORK = 10;
+    public const int MFD_ALLOW_SEALING = 2;
     public const int MFD_NOEXEC_SEAL = 8;
 
     // asm-generic/resource.h

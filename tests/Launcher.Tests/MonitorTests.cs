@@ -133,7 +133,7 @@ public class MonitorTests
         Assert.Contains("Seccomp:\t2\n", status, StringComparison.Ordinal);
         Assert.Contains("NoNewPrivs:\t1\n", status, StringComparison.Ordinal);
         foreach (int family in new[] { 0, 2, 10, 16, 17, 38, 40, 44 }) // of which are IPv4, IPv6, netlink, packet, vsock
-            Assert.Equal(NotPermitted, Ask(Socket, family, Stream));
+            Assert.Equal([NotPermitted, NotPermitted], [Ask(Socket, family, Stream), Ask(SocketPair, family, Stream)]);
         Assert.Equal(NotPermitted, Ask(Socket, unchecked((long)0xFFFFFFFF00000002), Stream));
         Assert.Equal(NotPermitted, Ask(Socket | X32, 1, Stream));
         Assert.Equal([NotPermitted, NotPermitted, NotPermitted], [Ask(SetSid), Ask(SetPgid), Ask(SetPgid, 0, 0)]);
@@ -159,6 +159,23 @@ public class MonitorTests
         Assert.True(Ask(GetPid) > 1);
 
         long Ask(params long[] call) => MonitorTests.Ask(launch, call);
+    }
+
+    /// <summary>What the kernel keeps for others' calls, and past their end: pages in a pipe, keys, programs, segments that are there already.</summary>
+    [Fact]
+    public void The_kernel_keeps_nothing_for_it_that_its_limits_do_not_count()
+    {
+        const int Fcntl = 72, Ftruncate = 77, Prctl = 157, Fallocate = 285, GetSeals = 1034, SetMemory = 35, MapSize = 15, SetName = 15, MachineKey = 5, NotPermitted = -1, BadAddress = -14;
+        using Launch launch = new([s_puppet, "/dev/null"], [Launch.Record()]);
+        launch.AwaitPuppet();
+        foreach (int call in new[] { 278, 30, 248, 321, 467 }) // vmsplice, shmat, add_key, bpf, open_tree_attr
+            Assert.Equal(NotPermitted, Ask(launch, call, -1, 0, 0, 0));
+        // Where its heap lies, by which brk(2) unmaps what munmap(2) may not.
+        Assert.Equal([NotPermitted, NotPermitted], [Ask(launch, Prctl, SetMemory, MapSize), Ask(launch, Prctl, 1L << 32 | SetMemory, MapSize)]);
+        Assert.Equal(BadAddress, Ask(launch, Prctl, SetName, 1));
+        // The file with its key is memory, too.
+        Assert.Equal([NotPermitted, NotPermitted, NotPermitted], [Ask(launch, Ftruncate, MachineKey, 1 << 30), Ask(launch, Ftruncate, MachineKey, 0), Ask(launch, Fallocate, MachineKey, 0, 0, 1 << 30)]);
+        Assert.Equal(15, Ask(launch, Fcntl, MachineKey, GetSeals) & 15);
     }
 
     /// <summary>Such memory lives as long as it is mapped, and counts as address space once for each address.</summary>
