@@ -136,9 +136,6 @@ internal static unsafe partial class Native
     [LibraryImport("libc")]
     internal static partial uint geteuid();
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint getrandom(byte* buffer, nuint length, uint flags);
-
     [LibraryImport("libc")]
     private static partial int setpriority(int which, uint who, int priority);
 

@@ -4,9 +4,9 @@ using System.IO;
 using System.Linq;
 using System.Net;
 using System.Text;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Buying;
 
@@ -156,7 +156,7 @@ internal sealed class Inventory
         using var mine = FileLock.Take(path + ".lock", "the inventory");
         var text = change(TomlFile.Parse(ReadText(folder), path));
         _ = new Inventory(text, path);
-        Secret.Write(path, Encoding.UTF8.GetBytes(text), replace: true);
+        SecretFile.Write(path, Encoding.UTF8.GetBytes(text), replace: true);
     }
 
     /// <summary>The broker with this name; without a name the default of the file, or the only one.</summary>

@@ -4,8 +4,8 @@ using System.Globalization;
 using System.Linq;
 using System.Net;
 using System.Text.Json;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Buying;

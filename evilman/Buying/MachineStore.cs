@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
-using Evilman.Tokens;
+using Evilman.Minting;
 
 namespace Evilman.Buying;
 
@@ -74,7 +74,7 @@ internal sealed class MachineStore(string folder)
 
         public void Save(BoughtMachine machine)
         {
-            Secret.Write(store.PathOf(name), JsonSerializer.SerializeToUtf8Bytes(machine, Json.Default.BoughtMachine),
+            SecretFile.Write(store.PathOf(name), JsonSerializer.SerializeToUtf8Bytes(machine, Json.Default.BoughtMachine),
                 replace: true);
             Native.SyncFolder(store.folder);
             Machine = machine;

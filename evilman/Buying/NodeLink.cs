@@ -1,7 +1,7 @@
 using System;
 using System.Net;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Buying;

@@ -2,9 +2,9 @@ using System;
 using System.CommandLine;
 using System.Net;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Commands;

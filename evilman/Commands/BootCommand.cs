@@ -2,9 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Net;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -65,9 +66,9 @@ internal static class BootCommand
                 options.TokenAndKey(result, result.GetValue(tokenFile), result.GetValue(node));
             if (!BootToken.TryParse(bytes, out var token))
                 throw new Failure("that is not a boot token");
-            if (!token.Loader.SequenceEqual(Mint.LoaderHash(image.Loader)))
+            if (!token.Loader.SequenceEqual(Mint.Hash(image.Loader)))
                 throw Failure.Usage($"the token permits another loader than {loaderFile}");
-            var guest = token.GuestCount > 0 ? Mint.Address(token.Guest(0)) : null;
+            var guest = token.GuestCount > 0 ? Ipv4.Address(token.Guest(0)) : null;
             if (guest is null && result.GetValue(waitPort) != 0)
                 throw Failure.Usage("--guest is missing: the address at which the guest shall answer; one that has none is "
                     + "started with --wait-port 0");
@@ -75,7 +76,7 @@ internal static class BootCommand
             Run(to, bytes, machineKey, image, guest, keyFile, !result.GetValue(noProbe), result.GetValue(waitPort),
                 result.GetValue(timeout));
             if (Say.IsForPrograms)
-                Lines.Print(new BootLine($"{to}", $"{Mint.Address(token.BootAddress)}", guest is null ? null : $"{guest}",
+                Lines.Print(new BootLine($"{to}", $"{Ipv4.Address(token.BootAddress)}", guest is null ? null : $"{guest}",
                     keyFile), Lines.Default.BootLine);
             return ExitCode.Done;
         });
@@ -90,13 +91,13 @@ internal static class BootCommand
         TimeSpan patience)
     {
         var addresses = BootToken.TryParse(token, out var parsed)
-            ? new List<IPAddress> { Mint.Address(parsed.BootAddress) } : [];
+            ? new List<IPAddress> { Ipv4.Address(parsed.BootAddress) } : [];
         if (guest is not null)
             addresses.Add(guest);
         using var echo = EchoSocket.Open();
         if (probe)
             AddressProbe.DemandFree(echo, addresses);
-        var guestKey = Mint.GuestKeyOf(machineKey);
+        var guestKey = Mint.GuestKey(machineKey);
         // The new key is on the disk, beside the file, before there is a machine, and takes the file's place once there
         // is a guest: the file may hold the key of an earlier guest, which still runs if this boot fails.
         using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);

@@ -6,9 +6,10 @@ using System.Linq;
 using System.Net;
 using System.Text.Json;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 
 namespace Evilman.Commands;
 
@@ -58,7 +59,7 @@ internal static class BuyCommand
             var from = Inventory.Load().Broker(result.GetValue(broker));
             IReadOnlyList<string>? kept = result.GetValue(guests) is { Length: > 0 } addresses
                 ? [.. addresses.Select(address => $"{address}")] : null;
-            var hash = Mint.LoaderHash(BootClient.ReadFile(result.GetValue(loader)!));
+            var hash = Mint.Hash(BootClient.ReadFile(result.GetValue(loader)!));
             var wanted = new NewMachine(result.GetValue(plan)!, result.GetValue(tokens),
                 Convert.ToHexStringLower(hash), result.GetValue(node), kept);
             using var file = MachineStore.Standard.Open(called);

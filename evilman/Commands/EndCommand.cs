@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Net;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Commands;
 

@@ -1,8 +1,9 @@
 using System;
 using System.CommandLine;
 using System.Text;
+using Evilman.Minting;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 
 namespace Evilman.Commands;
 
@@ -23,7 +24,7 @@ internal static class GuestKeyCommand
             """);
         command.SetAction(result =>
         {
-            var guestKey = Mint.GuestKeyOf(MachineKeyFile.Read(result.GetValue(file)!));
+            var guestKey = Mint.GuestKey(MachineKeyFile.Read(result.GetValue(file)!));
             Console.Out.Write(Encoding.ASCII.GetString(MachineKeyFile.Text(guestKey)));
             return ExitCode.Done;
         });

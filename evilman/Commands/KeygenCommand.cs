@@ -1,6 +1,7 @@
 using System.CommandLine;
+using Evilman.Minting;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 
 namespace Evilman.Commands;
 
@@ -27,11 +28,11 @@ internal static class KeygenCommand
         {
             Say.IsForPrograms = result.GetValue(json);
             var path = result.GetValue(file)!;
-            Secret.Write(path, Secret.NewKey(), replace: false);
+            SecretFile.Write(path, SecretFile.NewKey(), replace: false);
             Say.Step($"{path}: a new node secret, readable by you alone");
             if (result.GetValue(chain) is { } chainPath)
             {
-                Chain.Fresh(result.GetValue(length)).Save(chainPath);
+                ChainFile.Save(chainPath, Chain.Fresh(result.GetValue(length)));
                 Say.Step($"{chainPath}: the seed of {result.GetValue(length)} payment tokens");
             }
             if (Say.IsForPrograms)

@@ -2,8 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
+using Evilman.Minting;
+using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -48,7 +49,7 @@ internal static class MintCommand
             var path = result.GetValue(file)!;
             if (result.GetValue(continues) is { } former)
                 return Continue(options, result, path, former, result.GetValue(force));
-            var (token, chain, machineKey, refundSecret) = options.Mint(result, result.GetValue(node)!);
+            var (token, chain, machineKey, refundSecret) = options.Sign(result, result.GetValue(node)!);
             // The token comes last: where it is, what belongs to it is too.
             List<(string Path, byte[] Bytes)> files =
                 [(path + ".machine-key", MachineKeyFile.Text(machineKey)), (path, token)];
@@ -56,8 +57,8 @@ internal static class MintCommand
                 files.Insert(0, (path + ".refund", MachineKeyFile.Text(refundSecret)));
             var begun = options.BeginsChain(result);
             if (begun)
-                files.Insert(0, (path + ".chain", chain.Text()));
-            Secret.WriteAll(files, result.GetValue(force));
+                files.Insert(0, (path + ".chain", ChainFile.Text(chain)));
+            SecretFile.WriteAll(files, result.GetValue(force));
             Print(path, token);
             Say.Note("it is a bearer's: whoever reads it can spend it");
             Say.Note($"{path}.machine-key commands the machine, and never goes over the wire");
@@ -76,9 +77,9 @@ internal static class MintCommand
     {
         var guests = new string[token.GuestCount];
         for (var i = 0; i < guests.Length; i++)
-            guests[i] = $"{Mint.Address(token.Guest(i))}";
-        return new TokenLine(path, Convert.ToHexStringLower(token.ChainEnd.Bytes), $"{Mint.Address(token.Node)}",
-            $"{Mint.Address(token.BootAddress)}/{token.PrefixLength}", guests, token.ElementCount, (long)token.Expires,
+            guests[i] = $"{Ipv4.Address(token.Guest(i))}";
+        return new TokenLine(path, Convert.ToHexStringLower(token.ChainEnd.Bytes), $"{Ipv4.Address(token.Node)}",
+            $"{Ipv4.Address(token.BootAddress)}/{token.PrefixLength}", guests, token.ElementCount, (long)token.Expires,
             path + ".machine-key", token.Prices.IsAny ? path + ".refund" : null, begun ? path + ".chain" : null);
     }
 
@@ -86,15 +87,15 @@ internal static class MintCommand
     {
         var former = Files.Read(formerPath, BootToken.Size, "a boot token or a continuation");
         var (bytes, chain) = options.MintContinuation(result, former);
-        Secret.WriteAll([(path + ".chain", chain.Text()), (path, bytes)], force);
+        SecretFile.WriteAll([(path + ".chain", ChainFile.Text(chain)), (path, bytes)], force);
         if (!Continuation.TryParse(bytes, out var token))
             throw new Failure("the continuation just minted is malformed"); // Mint checks every field, so this is a bug
-        Say.Step($"{path}: a continuation for {Mint.Address(token.Node)}, with {token.ElementCount} tokens of a new chain");
+        Say.Step($"{path}: a continuation for {Ipv4.Address(token.Node)}, with {token.ElementCount} tokens of a new chain");
         Say.Note($"machine    {Convert.ToHexStringLower(token.Machine.Bytes)}");
         Say.Note($"further payments come from {path}.chain, once the node has taken it");
         if (Say.IsForPrograms)
             Lines.Print(new ContinuationLine(path, Convert.ToHexStringLower(token.Machine.Bytes),
-                $"{Mint.Address(token.Node)}", token.ElementCount, path + ".chain"), Lines.Default.ContinuationLine);
+                $"{Ipv4.Address(token.Node)}", token.ElementCount, path + ".chain"), Lines.Default.ContinuationLine);
         return ExitCode.Done;
     }
 
@@ -104,15 +105,15 @@ internal static class MintCommand
     {
         if (!BootToken.TryParse(bytes, out var token))
             throw new Failure("the token just minted is malformed"); // Mint checks every field, so this is a bug
-        Say.Step($"{path}: a boot token for {Mint.Address(token.Node)}");
-        Say.Note($"machine    {Mint.Address(token.BootAddress)}/{token.PrefixLength}, {token.MemoryMiB} MiB of memory");
+        Say.Step($"{path}: a boot token for {Ipv4.Address(token.Node)}");
+        Say.Note($"machine    {Ipv4.Address(token.BootAddress)}/{token.PrefixLength}, {token.MemoryMiB} MiB of memory");
         if (token.Gateway != 0)
-            Say.Note($"gateway    {Mint.Address(token.Gateway)}");
+            Say.Note($"gateway    {Ipv4.Address(token.Gateway)}");
         if (token.GuestCount > 0)
         {
             var guests = new string[token.GuestCount];
             for (var i = 0; i < guests.Length; i++)
-                guests[i] = Mint.Address(token.Guest(i)).ToString();
+                guests[i] = Ipv4.Address(token.Guest(i)).ToString();
             Say.Note($"guest      {string.Join(", ", guests)}");
         }
         Say.Note($"loader     {Convert.ToHexStringLower(token.Loader)}");

@@ -6,10 +6,10 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Demo;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Run;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -104,7 +104,7 @@ internal static class MoveCommand
                 options.TokenAndKey(result, result.GetValue(tokenFile), result.GetValue(node), moved);
             if (!BootToken.TryParse(token, out var parsed))
                 throw new Failure("that is not a boot token");
-            var order = new MoveOrder(Tokens.Mint.Address(parsed.BootAddress), machineKey)
+            var order = new MoveOrder(Ipv4.Address(parsed.BootAddress), machineKey)
             {
                 Flags = Flags(result.GetValue(plaintext), result.GetValue(verify)),
                 Rate = result.GetValue(rate),

@@ -3,10 +3,10 @@ using System.CommandLine;
 using System.IO;
 using System.Linq;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Run;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Commands;
 
@@ -77,7 +77,7 @@ internal static class NodeCommand
             if (result.GetValue(broker) is { } seller)
                 return AddSold(new KnownNode(result.GetValue(name)!, result.GetValue(address)!, null) { Broker = seller });
             var path = Path.GetFullPath(result.GetValue(keyFile)!);
-            var key = Secret.ReadKey(path);
+            var key = SecretFile.ReadKey(path);
             DemandOwn(path);
             var node = new KnownNode(result.GetValue(name)!, result.GetValue(address)!, path)
             {

@@ -6,9 +6,9 @@ using System.IO;
 using System.Text;
 using System.Text.Json;
 using System.Threading;
+using Evilman.Minting;
 using Evilman.Run;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Commands;
 
@@ -81,7 +81,7 @@ internal static class OperatorCommands
     static void Replace(string path, string text)
     {
         const UnixFileMode ForAll = (UnixFileMode)0b110_100_100;
-        Secret.Write(path + ".new", Encoding.UTF8.GetBytes(text), replace: true);
+        SecretFile.Write(path + ".new", Encoding.UTF8.GetBytes(text), replace: true);
         File.SetUnixFileMode(path + ".new", ForAll);
         File.Move(path + ".new", path, overwrite: true);
     }

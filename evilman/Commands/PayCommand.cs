@@ -2,9 +2,10 @@ using System;
 using System.CommandLine;
 using System.Globalization;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -43,7 +44,7 @@ internal static class PayCommand
             var next = result.GetValue(continuation);
             if (next is null && result.GetValue(tokens) == 0)
                 throw Failure.Usage("--tokens 0 pays nothing: it is for --continuation, and for machines that were bought");
-            var chain = Chain.Load(result.GetValue(chainFile) ?? (next ?? options.TokenPath(result)) + ".chain");
+            var chain = ChainFile.Load(result.GetValue(chainFile) ?? (next ?? options.TokenPath(result)) + ".chain");
             var further = next is null ? null : Files.Read(next, Continuation.Size, "a continuation");
             if (!BootToken.TryParse(machineAccount.Token, out var token)
                 || !chain.Element(chain.Length).AsSpan().SequenceEqual(End(token, further)))

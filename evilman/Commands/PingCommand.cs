@@ -1,9 +1,9 @@
 using System;
 using System.CommandLine;
 using System.Threading;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Commands;
 

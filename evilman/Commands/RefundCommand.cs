@@ -3,9 +3,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -44,7 +44,7 @@ internal static class RefundCommand
             if (account.State != AccountState.Refunded)
                 throw new Failure($"{machine.Node} answers without a certificate");
             // The node gives the same again when it is asked again, so an old one may go.
-            Secret.Write(path, account.Bytes, replace: true);
+            SecretFile.Write(path, account.Bytes, replace: true);
             if (options.Json(result))
             {
                 Say.Plain(account.Json());
@@ -68,7 +68,7 @@ internal static class RefundCommand
         if (isRepeated && new BrokerClient(Inventory.Load().Broker(machine.Broker)).Balance() is { } balance)
             refund = refund with { Balance = balance };
         if (path is not null)
-            Secret.Write(path, Convert.FromHexString(machine.Certificate!), replace: true);
+            SecretFile.Write(path, Convert.FromHexString(machine.Certificate!), replace: true);
         if (options.Json(result))
             Say.Plain(JsonSerializer.Serialize(new RefundLine(name, refund.Machine, refund.Refunded, refund.Burned, refund.Balance,
                 refund.Breakage, machine.Certificate!), Json.Default.RefundLine));

@@ -2,9 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Commands;
@@ -135,7 +136,7 @@ internal sealed class TokenOptions
                 throw Failure.Usage("--machine-key belongs to --token: the key of a token that is minted here is "
                     + "derived from --key-file");
             var known = place.Name is null ? null : Inventory.Load().Node(place.Name);
-            var (minted, _, key, _) = Mint(result, node, standardGuest, known?.KeyFile);
+            var (minted, _, key, _) = Sign(result, node, standardGuest, known?.KeyFile);
             return (node, minted, key);
         }
         DemandNoneOfMinting(result, tokenFile);
@@ -145,13 +146,13 @@ internal sealed class TokenOptions
 
     /// <param name="standardGuest">The guest address to permit when the user names none.</param>
     /// <param name="standardKeyFile">The node's secret when the user names none.</param>
-    internal (byte[] Token, Chain Chain, byte[] MachineKey, byte[] RefundSecret) Mint(ParseResult result, IPAddress node,
+    internal (byte[] Token, Chain Chain, byte[] MachineKey, byte[] RefundSecret) Sign(ParseResult result, IPAddress node,
         IPAddress? standardGuest = null, string? standardKeyFile = null)
     {
-        var key = Secret.ReadKey(result.GetValue(keyFile) ?? standardKeyFile
+        var key = SecretFile.ReadKey(result.GetValue(keyFile) ?? standardKeyFile
             ?? throw Failure.Usage("--key-file is missing: the secret that signs the token"));
         var (address, length) = BootAddress(result);
-        var chain = result.GetValue(chainFile) is { } file ? Chain.Load(file)
+        var chain = result.GetValue(chainFile) is { } file ? ChainFile.Load(file)
             : Chain.Fresh(result.GetValue(chainLength));
         var refundSecret = Secret.Random(AccountRequest.SecretSize);
         var price = result.GetValue(prices);
@@ -174,19 +175,19 @@ internal sealed class TokenOptions
                 ?? throw Failure.Usage("--loader is missing: the file whose hash goes into the token")),
         };
         AddressRules.Demand(request);
-        var token = Tokens.Mint.Token(request, key, chain);
-        return (token, chain, Tokens.Mint.MachineKeyOf(token, key), refundSecret);
+        var token = Signing.Token(request, key, chain);
+        return (token, chain, Mint.MachineKey(token, key), refundSecret);
     }
 
     /// <param name="former">A boot token or a continuation.</param>
     internal (byte[] Token, Chain Chain) MintContinuation(ParseResult result, byte[] former)
     {
-        var key = Secret.ReadKey(result.GetValue(keyFile)
+        var key = SecretFile.ReadKey(result.GetValue(keyFile)
             ?? throw Failure.Usage("--key-file is missing: the secret that signs the continuation"));
         if (result.GetValue(chainFile) is not null)
             throw Failure.Usage("--chain: a continuation begins a chain of its own");
         var chain = Chain.Fresh(result.GetValue(chainLength));
-        return (Tokens.Mint.Continuation(former, result.GetValue(tokens), key, chain), chain);
+        return (Signing.Continuation(former, result.GetValue(tokens), key, chain), chain);
     }
 
     static bool TryParsePrices(string text, out Prices prices)

@@ -7,6 +7,7 @@ using Evilman.Buying;
 using Evilman.Net;
 using Evilman.Run;
 using Evilman.Text;
+using Tokens;
 
 namespace Evilman.Commands;
 
@@ -79,7 +80,7 @@ internal static class Values
     /// <summary>How many tokens a machine begins with that is bought for a job.</summary>
     internal static Option<int> TokensOption() => CountOption("--tokens",
         "Where they are bought: how many tokens the machine begins with.", Run.MachineWish.UsualTokens, 1,
-        Tokens.Chain.MaxLength);
+        Chain.MaxLength);
 
     internal static Option<bool> Json() => new("--json") { Description = "One line of JSON, for a program." };
 

@@ -1,6 +1,6 @@
 using System;
 using System.Threading;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 
 namespace Evilman.Demo;

@@ -86,7 +86,7 @@ public sealed class GuestControl : IDisposable
             var command = new byte[MoveCommand.Size];
             new MoveCommand
             {
-                Address = Tokens.Mint.Number(order.Destination), DestinationPort = Upload.Port, Flags = order.Flags,
+                Address = Ipv4.Number(order.Destination), DestinationPort = Upload.Port, Flags = order.Flags,
                 Rate = (uint)order.Rate, Patience = (ushort)order.Patience, GiveUp = (ushort)order.GiveUp,
             }.Emit(command, order.MachineKey);
             socket.Send(command);

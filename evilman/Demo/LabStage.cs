@@ -7,9 +7,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Demo;
@@ -68,7 +69,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
             BootClient.ReadFile(Files.Find("guestos", "run «make»")), initramfs, "");
         var empty = Inflate(0, image.Loader);
         machine = empty.Process;
-        GuestKey = Mint.GuestKeyOf(empty.Key);
+        GuestKey = Mint.GuestKey(empty.Key);
         using var socket = BootClient.Open(new IPEndPoint(empty.Boot, Upload.Port), empty.Key, patience);
         Say.Step($"its firmware on {empty.Boot}:{Upload.Port} proves that it has the machine's key");
         UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
@@ -204,15 +205,15 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     {
         var node = plan.Nodes[place];
         var boot = IPAddress.Parse(node.BootAddress(turns[place]++));
-        var token = Mint.Token(new MintRequest
+        var token = Signing.Token(new MintRequest
         {
             Node = IPAddress.Parse(node.Address),
             BootAddress = boot,
             Guests = [Guest],
             MemoryBytes = memoryBytes,
             Loader = loader,
-        }, Secret.ReadKey(plan.KeyFile(node)), Chain.Fresh(100));
-        var key = Mint.MachineKeyOf(token, Secret.ReadKey(plan.KeyFile(node)));
+        }, SecretFile.ReadKey(plan.KeyFile(node)), Chain.Fresh(100));
+        var key = Mint.MachineKey(token, SecretFile.ReadKey(plan.KeyFile(node)));
 
         var packetd = PacketdPid(node);
         var before = ProcessTable.Children(packetd);

@@ -10,10 +10,10 @@ using System.Text.Json;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Run;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Demo;
 
@@ -75,7 +75,7 @@ internal sealed class TokenStage : IDisposable
         Await("the broker serves", () => Ask("GET", "/health/ready", null, "") is { Status: 200 });
         foreach (var node in plan.Nodes)
         {
-            var key = Encoding.ASCII.GetString(Secret.ReadKey(plan.KeyFile(node)));
+            var key = Encoding.ASCII.GetString(SecretFile.ReadKey(plan.KeyFile(node)));
             Demand("/v1/nodes", $$"""
                 {"name":"{{node.Name}}","address":"{{node.Address}}","key":"{{key}}","prefix_length":24,
                 "boot_addresses":"{{node.BootAddress(0)}}-{{node.BootAddress(19)}}",

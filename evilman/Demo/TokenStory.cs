@@ -9,9 +9,9 @@ using System.Text.Json;
 using Evilman.Buying;
 using Evilman.Commands;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Demo;

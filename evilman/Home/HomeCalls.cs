@@ -6,6 +6,7 @@ using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using Evilman.Buying;
+using Evilman.Net;
 using Wire;
 
 namespace Evilman.Home;
@@ -77,7 +78,7 @@ internal sealed class HomeCalls(Func<string, Purchase?> find, Func<HomeJob, Verd
             Verdict.PastDeadline => HomeVerdict.PastDeadline,
             _ => HomeVerdict.Paid,
         };
-        call.Node = Tokens.Mint.Number(found.Bought.Node());
+        call.Node = Ipv4.Number(found.Bought.Node());
         found.Bought.Name().CopyTo(call.Machine.Room);
         var answer = new byte[HomeCall.Size];
         call.EmitAnswer(answer);

@@ -6,6 +6,7 @@ using System.Net;
 using System.Text;
 using Evilman.Buying;
 using Evilman.Text;
+using Tokens;
 
 namespace Evilman.Home;
 
@@ -67,7 +68,7 @@ internal sealed record HomeJob(string Name, Watch Watch, IPEndPoint Where, strin
             throw table.Wrong("deadline", "a time like 2027-01-31T12:00:00Z");
         var job = watched[0] with
         {
-            Tokens = (int)(table.Number("tokens", 1, Evilman.Tokens.Chain.MaxLength) ?? throw table.Missing("tokens")),
+            Tokens = (int)(table.Number("tokens", 1, Chain.MaxLength) ?? throw table.Missing("tokens")),
             Low = table.Number("low", 1, TenYears) ?? throw table.Missing("low"),
             Stall = table.Number("stall", 1, TenYears) ?? throw table.Missing("stall"),
             Budget = table.Number("budget", 0, long.MaxValue),

@@ -1,7 +1,7 @@
 using System;
 using System.Globalization;
 using Evilman.Buying;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 
 namespace Evilman.Home;

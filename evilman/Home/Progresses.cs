@@ -2,7 +2,7 @@ using System;
 using System.IO;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Evilman.Tokens;
+using Evilman.Minting;
 
 namespace Evilman.Home;
 
@@ -41,7 +41,7 @@ internal sealed class ProgressStore(string folder) : IProgressStore
     public void Save(string job, Progress progress)
     {
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Secret.Write(PathOf(job), JsonSerializer.SerializeToUtf8Bytes(progress, ProgressJson.Default.Progress),
+        SecretFile.Write(PathOf(job), JsonSerializer.SerializeToUtf8Bytes(progress, ProgressJson.Default.Progress),
             replace: true);
     }
 

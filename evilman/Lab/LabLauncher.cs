@@ -4,7 +4,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Evilman.Tokens;
+using Evilman.Minting;
+using Tokens;
 
 namespace Evilman.Lab;
 
@@ -38,7 +39,7 @@ internal static class LabLauncher
             rehearsal) { Grace = grace };
         plan.Save();
         foreach (var node in plan.Nodes)
-            Secret.Write(plan.KeyFile(node), Secret.NewKey(), replace: false);
+            SecretFile.Write(plan.KeyFile(node), SecretFile.NewKey(), replace: false);
         return plan;
     }
 

@@ -109,7 +109,7 @@ internal static class AddressProbe
     {
         Span<byte> octets = stackalloc byte[4];
         var mask = prefixLength == 0 ? 0 : uint.MaxValue << (32 - prefixLength);
-        BinaryPrimitives.WriteUInt32BigEndian(octets, Tokens.Mint.Number(address) & mask);
+        BinaryPrimitives.WriteUInt32BigEndian(octets, Ipv4.Number(address) & mask);
         return new IPAddress(octets);
     }
 

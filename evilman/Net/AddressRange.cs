@@ -2,8 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Net;
+using Evilman.Minting;
 using Evilman.Text;
-using Evilman.Tokens;
 
 namespace Evilman.Net;
 
@@ -36,15 +36,15 @@ internal sealed record AddressRange(IPAddress First, IPAddress Last, int? Prefix
             || !Quantity.TryAddress(ends[^1], out var last))
             return false;
         range = new AddressRange(first, last, length);
-        return Mint.Number(first) <= Mint.Number(last) && range.Count <= MaxAddresses;
+        return Ipv4.Number(first) <= Ipv4.Number(last) && range.Count <= MaxAddresses;
     }
 
-    internal uint Count => Mint.Number(Last) - Mint.Number(First) + 1;
+    internal uint Count => Ipv4.Number(Last) - Ipv4.Number(First) + 1;
 
     internal IEnumerable<IPAddress> All()
     {
         for (uint i = 0; i < Count; i++)
-            yield return Mint.Address(Mint.Number(First) + i);
+            yield return Ipv4.Address(Ipv4.Number(First) + i);
     }
 
     public override string ToString()

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Text;
-using Evilman.Tokens;
+using Evilman.Minting;
 
 namespace Evilman.Net;
 

@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Net;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 
 namespace Evilman.Net;
@@ -88,7 +88,7 @@ internal sealed class MagicExchange(IEchoWire wire, IPAddress node, byte[] paylo
         var replayed = reply.Refusal == spent;
         var statement = reply.TryGetStatement(out var told) ? told.AsSpan().ToArray() : null;
         var answer =
-            new NodeAnswer(reply.Refusal, Mint.Address(reply.BootAddress),
+            new NodeAnswer(reply.Refusal, Ipv4.Address(reply.BootAddress),
                 DateTimeOffset.FromUnixTimeSeconds((long)reply.NodeTime),
             reply.Limit, echo.At - copy.Sent, Repeated: replayed && !copy.First, statement);
         // "Replayed" in answer to the first copy is a refusal: no earlier copy of ours can have been honoured.

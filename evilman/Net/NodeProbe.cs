@@ -1,6 +1,7 @@
 using System;
 using System.Net;
-using Evilman.Tokens;
+using Evilman.Minting;
+using Tokens;
 using Wire;
 
 namespace Evilman.Net;
@@ -16,7 +17,7 @@ internal static class NodeProbe
     internal static void DemandKey(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> key, string keyFile,
         TimeSpan patience)
     {
-        var token = Mint.Token(new MintRequest { Node = node, BootAddress = node, MemoryBytes = 1 << 20, Loader = [0] },
+        var token = Signing.Token(new MintRequest { Node = node, BootAddress = node, MemoryBytes = 1 << 20, Loader = [0] },
             key, Chain.Fresh(10));
         var answer = MagicPinger.Send(wire, node, token, patience)
             ?? throw Failure.NoAnswer($"{node} does not answer");

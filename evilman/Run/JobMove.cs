@@ -9,9 +9,9 @@ using System.Text.Json;
 using System.Threading;
 using Evilman.Buying;
 using Evilman.Demo;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Run;
@@ -111,7 +111,7 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
             return PrepareBought(job, loader);
         using var all = jobs.Lock();
         var boot = FreeAddress.Choose(echo, to.Boot, "--boot", to.Name, jobs.Addresses());
-        var (token, key) = NodeToken.Mint(to, boot, job.GuestAddress, job.MemoryMib << 20, loader);
+        var (token, key) = NodeToken.Sign(to, boot, job.GuestAddress, job.MemoryMib << 20, loader);
         job = job with { Next = JobMachine.Of(to.Name, to.Address, token, key) };
         jobs.Save(name, job);
         return (job, token);

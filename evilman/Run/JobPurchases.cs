@@ -4,8 +4,9 @@ using System.Linq;
 using System.Net;
 using System.Text.Json;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Run;
@@ -39,7 +40,7 @@ internal sealed class JobPurchases(MachineStore store, Func<IMachineFile, Machin
     {
         var broker = brokers(node.Broker);
         var plan = PlanFor(broker, wish.Plan, memory);
-        var wanted = new NewMachine(plan, wish.Tokens, Convert.ToHexStringLower(Mint.LoaderHash(loader)), node.Name,
+        var wanted = new NewMachine(plan, wish.Tokens, Convert.ToHexStringLower(Mint.Hash(loader)), node.Name,
             guest is null ? null : [$"{guest}"]);
         name = NameFor(job, number, broker.Name, JsonSerializer.Serialize(wanted, Json.Default.NewMachine));
         using var file = store.Open(name);

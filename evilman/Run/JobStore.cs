@@ -4,7 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using Evilman.Buying;
-using Evilman.Tokens;
+using Evilman.Minting;
 
 namespace Evilman.Run;
 
@@ -53,7 +53,7 @@ internal sealed class JobStore(string folder)
     /// <summary>On the disk when it returns.</summary>
     internal void Save(string name, RunningJob job)
     {
-        Secret.Write(PathOf(name), JsonSerializer.SerializeToUtf8Bytes(job, JobJson.Default.RunningJob), replace: true);
+        SecretFile.Write(PathOf(name), JsonSerializer.SerializeToUtf8Bytes(job, JobJson.Default.RunningJob), replace: true);
         Native.SyncFolder(folder);
     }
 

@@ -6,8 +6,8 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Wire;
 
 namespace Evilman.Run;

@@ -10,9 +10,10 @@ using System.Text;
 using System.Text.Json;
 using System.Threading;
 using Evilman.Buying;
+using Evilman.Minting;
 using Evilman.Net;
 using Evilman.Text;
-using Evilman.Tokens;
+using Tokens;
 using Wire;
 
 namespace Evilman.Run;
@@ -95,7 +96,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
                 tried.UnionWith(jobs.Addresses());
                 var boot = FreeAddress.Choose(echo, node.Boot, "--boot", node.Name, tried);
                 var guest = FreeAddress.Choose(echo, node.Guests, "--guests", node.Name, tried);
-                (token, var key) = NodeToken.Mint(node, boot, guest, plan.Memory, loader);
+                (token, var key) = NodeToken.Sign(node, boot, guest, plan.Memory, loader);
                 job = JobOn(JobMachine.Of(node.Name, node.Address, token, key), $"{guest}", plan.Memory >> 20);
                 starting.Begin(job);
             }
@@ -143,7 +144,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
     }
 
     RunningJob JobOn(JobMachine machine, string guest, long memoryMib) => new(plan.Name, machine, guest,
-        Convert.ToHexStringLower(Mint.GuestKeyOf(machine.MachineKey())), memoryMib, DateTimeOffset.UtcNow.ToUnixTimeSeconds())
+        Convert.ToHexStringLower(Mint.GuestKey(machine.MachineKey())), memoryMib, DateTimeOffset.UtcNow.ToUnixTimeSeconds())
     {
         Ports = [.. plan.Ports.Select(port => port.Guest).Distinct()],
     };
@@ -407,12 +408,12 @@ internal static class NodeToken
     /// A machine costs nothing, but where the node keeps accounts it gets one, of a unit for a second and more of them than
     /// it can live through: so the node tells whether it is there, and what it has used.
     /// </summary>
-    internal static (byte[] Token, byte[] Key) Mint(KnownNode node, IPAddress boot, IPAddress guest, long memory,
+    internal static (byte[] Token, byte[] Key) Sign(KnownNode node, IPAddress boot, IPAddress guest, long memory,
         byte[] loader)
     {
         const int FreeTokens = 100, PaidTokens = 1;
         const uint SecondsPrice = 1;
-        var secret = Secret.ReadKey(node.KeyFile
+        var secret = SecretFile.ReadKey(node.KeyFile
             ?? throw Failure.Usage($"{node.Name} has no key_file in the inventory: tokens for it are bought"));
         var request = new MintRequest
         {
@@ -428,8 +429,8 @@ internal static class NodeToken
             Loader = loader,
         };
         AddressRules.Demand(request);
-        var token = Tokens.Mint.Token(request, secret, Chain.Fresh(request.Tokens));
-        return (token, Tokens.Mint.MachineKeyOf(token, secret));
+        var token = Signing.Token(request, secret, Chain.Fresh(request.Tokens));
+        return (token, Mint.MachineKey(token, secret));
     }
 }
 

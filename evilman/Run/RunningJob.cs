@@ -2,7 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.Net;
 using System.Text.Json.Serialization;
-using Evilman.Tokens;
+using Evilman.Minting;
+using Evilman.Net;
 using Wire;
 
 namespace Evilman.Run;
@@ -22,7 +23,7 @@ internal sealed record JobMachine(string Node, string Address, string Boot, stri
 
     internal static JobMachine Of(string node, IPAddress address, byte[] token, byte[] key) =>
         BootToken.TryParse(token, out var parsed)
-            ? new JobMachine(node, $"{address}", $"{Mint.Address(parsed.BootAddress)}", Convert.ToHexStringLower(key),
+            ? new JobMachine(node, $"{address}", $"{Ipv4.Address(parsed.BootAddress)}", Convert.ToHexStringLower(key),
                 parsed.Prices.IsAny ? Convert.ToHexStringLower(parsed.ChainEnd.Bytes) : null)
             : throw new Failure("that is not a boot token");
 }

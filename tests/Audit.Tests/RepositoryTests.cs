@@ -17,7 +17,7 @@ public sealed partial class RepositoryTests
     private static readonly Dictionary<string, string> s_rooms = new()
     {
         ["corelib"] = "shared", ["board"] = "shared", ["wire"] = "shared", ["netstack"] = "shared", ["packetd"] = "ring 0", ["launcher"] = "ring 1",
-        ["plug"] = "ring 1", ["domain"] = "ring 1", ["cstrap"] = "ring 2", ["loader"] = "ring 2", ["guestos"] = "ring 2", ["evilman"] = "operators", ["tokenbroker"] = "operators",
+        ["plug"] = "ring 1", ["domain"] = "ring 1", ["cstrap"] = "ring 2", ["loader"] = "ring 2", ["guestos"] = "ring 2", ["tokens"] = "operators", ["evilman"] = "operators", ["tokenbroker"] = "operators",
     };
 
     [Fact]

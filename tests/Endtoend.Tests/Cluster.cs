@@ -10,9 +10,10 @@ using System.Threading;
 using Evilman;
 using Evilman.Demo;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Testing;
+using Tokens;
 using Wire;
 using Xunit;
 
@@ -110,7 +111,7 @@ public sealed class Cluster : IDisposable
             Path.Combine(Repository.Root, "out/guest.cpio"), "");
         image = image with { Initramfs = GuestKeyArchive.Append(image.Initramfs, s_pages) };
         Home = Order(plan.Nodes[0], image.Loader);
-        GuestKey = Mint.GuestKeyOf(Home.Key);
+        GuestKey = Mint.GuestKey(Home.Key);
         using (var socket = BootClient.Prove(Connect(Home.Boot, Upload.Port), Home.Key, Patience))
             BootClient.Upload(socket, image.With(GuestKey), (_, _) => { }, Patience);
         Connect(Guest, 80).Dispose();
@@ -283,9 +284,9 @@ public sealed class Cluster : IDisposable
         };
         if (lease is { } given)
             request = request with { Lease = given };
-        var secret = Secret.ReadKey(plan.KeyFile(node));
-        var token = Mint.Token(request, secret, Chain.Fresh(tokens));
-        return (token, boot, Mint.MachineKeyOf(token, secret));
+        var secret = SecretFile.ReadKey(plan.KeyFile(node));
+        var token = Signing.Token(request, secret, Chain.Fresh(tokens));
+        return (token, boot, Mint.MachineKey(token, secret));
     }
 
     /// <summary>Kills whatever machines of the node have not got the guest.</summary>

@@ -12,8 +12,8 @@ using System.Threading;
 using Evilman;
 using Evilman.Demo;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Testing.Machines;
 using Wire;
 using Xunit;
@@ -234,7 +234,7 @@ public sealed class CommandTests(Cluster shared)
     private void RefuseCommand(int place)
     {
         var command = new byte[MoveCommand.Size];
-        new MoveCommand { Address = Mint.Number(Cluster.Client), DestinationPort = 1707 }.Emit(command, new byte[20]);
+        new MoveCommand { Address = Ipv4.Number(Cluster.Client), DestinationPort = 1707 }.Emit(command, new byte[20]);
         command[place] ^= 0x80;
         Refuse(command);
     }

@@ -7,8 +7,8 @@ using System.Text.RegularExpressions;
 using System.Threading;
 using Evilman;
 using Evilman.Lab;
+using Evilman.Minting;
 using Evilman.Net;
-using Evilman.Tokens;
 using Wire;
 using Xunit;
 

@@ -6,7 +6,7 @@ using System.Threading;
 using Evilman;
 using Evilman.Demo;
 using Evilman.Lab;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 using Xunit;
 using Xunit.Abstractions;

@@ -1,7 +1,7 @@
 using System;
 using System.Linq;
 using System.Text;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 using Xunit;
 

@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Tasks;
 using Evilman.Demo;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Wire;
 using Xunit;
 
@@ -75,9 +75,9 @@ public sealed class GuestKeyFileTests : IDisposable
     void Leave(byte[]? before, byte[]? beside)
     {
         if (before is not null)
-            Secret.Write(File, MachineKeyFile.Text(before), replace: false);
+            SecretFile.Write(File, MachineKeyFile.Text(before), replace: false);
         if (beside is not null)
-            Secret.Write(File + ".new", MachineKeyFile.Text(beside), replace: false);
+            SecretFile.Write(File + ".new", MachineKeyFile.Text(beside), replace: false);
     }
 
     /// <summary>Reads while a guest listens that has this key.</summary>

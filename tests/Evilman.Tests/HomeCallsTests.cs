@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using System.Net;
 using Evilman.Buying;
 using Evilman.Home;
-using Evilman.Tokens;
+using Evilman.Net;
 using Wire;
 using Xunit;
 
@@ -59,7 +59,7 @@ public sealed class HomeCallsTests
             return null;
         Assert.True(HomeCall.TryParseAnswer(bytes, out var answer));
         Assert.Equal(77u, answer.Number);
-        return (Convert.ToHexStringLower(answer.Machine.Bytes)[..1], $"{Mint.Address(answer.Node)}", answer.Verdict);
+        return (Convert.ToHexStringLower(answer.Machine.Bytes)[..1], $"{Ipv4.Address(answer.Node)}", answer.Verdict);
     }
 
     [Fact]

@@ -4,8 +4,9 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Net;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Testing;
+using Tokens;
 using Wire;
 using Xunit;
 
@@ -255,12 +256,12 @@ public sealed class LabTests : IDisposable
     public void Whoever_has_its_key_ends_a_machine_and_nobody_else()
     {
         var directory = Up("--nodes", "1");
-        var key = Secret.ReadKey(Path.Combine(directory, "node1.key"));
-        var token = Mint.Token(Request(), key, Chain.Fresh(50));
+        var key = SecretFile.ReadKey(Path.Combine(directory, "node1.key"));
+        var token = Signing.Token(Request(), key, Chain.Fresh(50));
         Assert.Equal(0, Spend(token).Code);
         string right = Path.Combine(folder.FullName, "right"), wrong = Path.Combine(folder.FullName, "wrong");
-        File.WriteAllBytes(right, MachineKeyFile.Text(Mint.MachineKeyOf(token, key)));
-        File.WriteAllBytes(wrong, MachineKeyFile.Text(Mint.MachineKeyOf(token, new byte[20])));
+        File.WriteAllBytes(right, MachineKeyFile.Text(Mint.MachineKey(token, key)));
+        File.WriteAllBytes(wrong, MachineKeyFile.Text(Mint.MachineKey(token, new byte[20])));
 
         var (code, output) = AtClient(s_evilman, "end", "10.77.0.1", "--machine-key", wrong);
         Assert.Equal(3, code);
@@ -304,7 +305,7 @@ public sealed class LabTests : IDisposable
         using var refund = Ask("refund", "--token", job);
         Assert.Equal("refunded", refund.RootElement.GetProperty("state").GetString());
         var certificate = File.ReadAllBytes(job + ".certificate");
-        Assert.True(Statement.TryParse(certificate, out var statement) && statement.SignedWith(new HmacSha1(Secret.ReadKey(keyFile))));
+        Assert.True(Statement.TryParse(certificate, out var statement) && statement.SignedWith(new HmacSha1(SecretFile.ReadKey(keyFile))));
         Assert.Equal((AccountState.Refunded, (ulong)refund.RootElement.GetProperty("unused").GetInt64()), (statement.State, statement.Unused));
         Assert.Contains("domains=0", Evilman("lab", "status").Output, StringComparison.Ordinal);
         Assert.Equal(0, AtClient(s_evilman, "refund", "10.77.0.1", "--token", job, "--out", job + ".again").Code);
@@ -404,7 +405,7 @@ public sealed class LabTests : IDisposable
             Assert.Equal(0, process.ExitCode);
         }
         var directory = Directory.GetDirectories(Directory.GetDirectories(folder.FullName, "evilman-*")[0])[0];
-        var token = Mint.Token(Request(), Secret.ReadKey(Path.Combine(directory, "node1.key")), Chain.Fresh(50));
+        var token = Signing.Token(Request(), SecretFile.ReadKey(Path.Combine(directory, "node1.key")), Chain.Fresh(50));
         var (code, output) = Spend(token);
         Assert.True(code == 0, output);
     }
@@ -444,8 +445,8 @@ public sealed class LabTests : IDisposable
     public void Each_bad_token_gets_its_own_line_and_exit_code_3()
     {
         var directory = Up("--nodes", "1");
-        var key = Secret.ReadKey(Path.Combine(directory, "node1.key"));
-        var good = Mint.Token(Request(), key, Chain.Fresh(50));
+        var key = SecretFile.ReadKey(Path.Combine(directory, "node1.key"));
+        var good = Signing.Token(Request(), key, Chain.Fresh(50));
         var otherKey = (byte[])key.Clone();
         otherKey[0] ^= 1;
         var broken = (byte[])good.Clone();
@@ -454,15 +455,15 @@ public sealed class LabTests : IDisposable
 
         (byte[] Token, string Line)[] cases =
         [
-            (Mint.Token(Request() with { Node = IPAddress.Parse("10.77.0.9") }, key, Chain.Fresh(50)), "for another node"),
-            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(1) }, key, Chain.Fresh(50)), "not valid yet"),
-            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
-            (Mint.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "older than the node's memory of used tokens"),
-            (Mint.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
-            (Mint.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more elements than the node verifies"),
-            (Mint.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the request is wrong"),
+            (Signing.Token(Request() with { Node = IPAddress.Parse("10.77.0.9") }, key, Chain.Fresh(50)), "for another node"),
+            (Signing.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(1) }, key, Chain.Fresh(50)), "not valid yet"),
+            (Signing.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-2), Lifetime = TimeSpan.FromHours(1) }, key, Chain.Fresh(50)), "has expired"),
+            (Signing.Token(Request() with { Issued = DateTimeOffset.UtcNow.AddHours(-1), Lifetime = TimeSpan.FromHours(2) }, key, Chain.Fresh(50)), "older than the node's memory of used tokens"),
+            (Signing.Token(Request() with { MemoryBytes = 1L << 40 }, key, Chain.Fresh(50)), "more memory than the node gives"),
+            (Signing.Token(Request() with { Tokens = 5000 }, key, Chain.Fresh(5000)), "more elements than the node verifies"),
+            (Signing.Token(Request(), otherKey, Chain.Fresh(50)), "signature of the request is wrong"),
             (broken, "chain of elements in the request is broken"),
-            (Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.1") }, key, Chain.Fresh(50)), "an address that no domain may have"),
+            (Signing.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.1") }, key, Chain.Fresh(50)), "an address that no domain may have"),
         ];
         var lines = new HashSet<string>();
         foreach (var (token, line) in cases)
@@ -492,12 +493,12 @@ public sealed class LabTests : IDisposable
         var accepted = Spend(good);
         Assert.True(accepted.Code == 0, accepted.Output);
         Assert.Contains("used already", Spend(good).Output, StringComparison.Ordinal);
-        Assert.Contains("another domain has", Spend(Mint.Token(Request(), key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
+        Assert.Contains("another domain has", Spend(Signing.Token(Request(), key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
         Assert.Contains("domains=1", Evilman("lab", "status").Output, StringComparison.Ordinal);
 
         for (var i = 2; i <= 16; i++)
-            Assert.Equal(0, Spend(Mint.Token(Request() with { BootAddress = IPAddress.Parse($"10.77.0.{100 + i}") }, key, Chain.Fresh(50))).Code);
-        Assert.Contains("runs as many domains as it may", Spend(Mint.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.200") }, key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
+            Assert.Equal(0, Spend(Signing.Token(Request() with { BootAddress = IPAddress.Parse($"10.77.0.{100 + i}") }, key, Chain.Fresh(50))).Code);
+        Assert.Contains("runs as many domains as it may", Spend(Signing.Token(Request() with { BootAddress = IPAddress.Parse("10.77.0.200") }, key, Chain.Fresh(50))).Output, StringComparison.Ordinal);
     }
 
     readonly struct Resigned(byte[] token)

@@ -1,6 +1,7 @@
 using System;
 using System.Net;
-using Evilman.Tokens;
+using Evilman.Minting;
+using Tokens;
 using Wire;
 using Xunit;
 
@@ -29,7 +30,7 @@ public class MintTests
     [Fact]
     public void A_token_says_what_was_asked_for_and_its_chain_and_signature_hold()
     {
-        var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        var bytes = Signing.Token(Request(), s_key, Chain.Fresh(50));
         Assert.True(BootToken.TryParse(bytes, out var token));
         Assert.Equal(0x0a4d0001u, token.Node);
         Assert.Equal(0x0a4d0065u, token.BootAddress);
@@ -51,27 +52,27 @@ public class MintTests
     public void Prices_a_value_and_the_hash_of_a_secret_are_signed_into_it()
     {
         byte[] secret = [.. new byte[19], 7];
-        var bytes = Mint.Token(Request() with { Prices = [1, 2, 3, uint.MaxValue], Value = BootToken.MaxValue, RefundSecret = secret }, s_key, Chain.Fresh(50));
+        var bytes = Signing.Token(Request() with { Prices = [1, 2, 3, uint.MaxValue], Value = BootToken.MaxValue, RefundSecret = secret }, s_key, Chain.Fresh(50));
         Assert.True(BootToken.TryParse(bytes, out var token));
         Assert.Equal((1u, 2u, 3u, uint.MaxValue), (token.Prices[0], token.Prices[1], token.Prices[2], token.Prices[3]));
         Assert.Equal(BootToken.MaxValue, token.Value);
         Assert.Equal(System.Security.Cryptography.SHA1.HashData(secret), token.RefundHash.Bytes.ToArray());
-        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Token(Request() with { Value = BootToken.MaxValue + 1 }, s_key, Chain.Fresh(50))).ExitCode);
+        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Signing.Token(Request() with { Value = BootToken.MaxValue + 1 }, s_key, Chain.Fresh(50))).ExitCode);
         // Whoever mints without a secret promises nobody anything, and not the same to all.
-        var other = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        var other = Signing.Token(Request(), s_key, Chain.Fresh(50));
         Assert.True(BootToken.TryParse(other, out var unpriced) && !unpriced.Prices.IsAny && unpriced.RefundHash.Bytes.ContainsAnyExcept((byte)0));
     }
 
     [Fact]
     public void A_continuation_names_the_machine_and_the_chain_before_and_is_itself_continued()
     {
-        var token = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        var token = Signing.Token(Request(), s_key, Chain.Fresh(50));
         Assert.True(BootToken.TryParse(token, out var boot));
         Chain second = Chain.Fresh(40), third = Chain.Fresh(30);
         byte[] former = token, end = boot.ChainEnd.Bytes.ToArray();
         foreach (var (chain, count) in new[] { (second, 7), (third, 30) })
         {
-            var bytes = Mint.Continuation(former, count, s_key, chain);
+            var bytes = Signing.Continuation(former, count, s_key, chain);
             Assert.True(Continuation.TryParse(bytes, out var next));
             Assert.Equal((boot.Node, (uint)count), (next.Node, next.ElementCount));
             Assert.True(next.Machine.Is(in boot.ChainEnd));
@@ -80,14 +81,14 @@ public class MintTests
             Assert.True(next.ChainHolds() && next.SignedWith(new HmacSha1(s_key)));
             (former, end) = (bytes, next.ChainEnd.Bytes.ToArray());
         }
-        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Continuation(token, 31, s_key, third)).ExitCode);
-        Assert.Throws<Failure>(() => Mint.Continuation(new byte[BootToken.Size], 1, s_key, third));
+        Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Signing.Continuation(token, 31, s_key, third)).ExitCode);
+        Assert.Throws<Failure>(() => Signing.Continuation(new byte[BootToken.Size], 1, s_key, third));
     }
 
     [Fact]
     public void A_changed_byte_breaks_the_signature()
     {
-        var bytes = Mint.Token(Request(), s_key, Chain.Fresh(50));
+        var bytes = Signing.Token(Request(), s_key, Chain.Fresh(50));
         bytes[12] ^= 1;
         Assert.True(BootToken.TryParse(bytes, out var token));
         Assert.False(token.SignedWith(new HmacSha1(s_key)));
@@ -110,7 +111,7 @@ public class MintTests
             Request() with { Guests = [IPAddress.Any, IPAddress.Any, IPAddress.Any, IPAddress.Any, IPAddress.Any] },
         ];
         foreach (var request in bad)
-            Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Mint.Token(request, s_key, Chain.Fresh(50))).ExitCode);
+            Assert.Equal(ExitCode.Usage, Assert.Throws<Failure>(() => Signing.Token(request, s_key, Chain.Fresh(50))).ExitCode);
     }
 
     [Fact]
@@ -121,12 +122,12 @@ public class MintTests
         {
             var file = System.IO.Path.Combine(folder.FullName, "chain");
             var chain = Chain.Fresh(12);
-            chain.Save(file);
+            ChainFile.Save(file, chain);
             Assert.Equal(System.IO.UnixFileMode.UserRead | System.IO.UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(file));
-            Assert.Equal(chain.Element(12), Chain.Load(file).Element(12));
-            Assert.Throws<Failure>(() => chain.Save(file)); // never over an older one
+            Assert.Equal(chain.Element(12), ChainFile.Load(file).Element(12));
+            Assert.Throws<Failure>(() => ChainFile.Save(file, chain)); // never over an older one
             System.IO.File.WriteAllText(file, "zz 12");
-            Assert.Throws<Failure>(() => Chain.Load(file));
+            Assert.Throws<Failure>(() => ChainFile.Load(file));
         }
         finally
         {
@@ -142,14 +143,14 @@ public class MintTests
         {
             var file = System.IO.Path.Combine(folder.FullName, "key");
             System.IO.File.WriteAllBytes(file, new byte[65]);
-            Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            Assert.Throws<Failure>(() => SecretFile.ReadKey(file));
             System.IO.File.WriteAllBytes(file, []);
-            Assert.Throws<Failure>(() => Secret.ReadKey(file));
+            Assert.Throws<Failure>(() => SecretFile.ReadKey(file));
             System.IO.File.WriteAllText(file, "fifteen bytes..\nand more behind the newline");
-            Assert.Throws<Failure>(() => Secret.ReadKey(file));
-            System.IO.File.WriteAllBytes(file, Secret.NewKey());
-            Assert.Equal(40, Secret.ReadKey(file).Length);
-            Assert.Throws<Failure>(() => Secret.ReadKey(file + "-not-there"));
+            Assert.Throws<Failure>(() => SecretFile.ReadKey(file));
+            System.IO.File.WriteAllBytes(file, SecretFile.NewKey());
+            Assert.Equal(40, SecretFile.ReadKey(file).Length);
+            Assert.Throws<Failure>(() => SecretFile.ReadKey(file + "-not-there"));
         }
         finally
         {

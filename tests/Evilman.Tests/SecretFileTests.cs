@@ -4,8 +4,9 @@ using System.IO;
 using System.Linq;
 using System.Net;
 using System.Text;
-using Evilman.Tokens;
+using Evilman.Minting;
 using Testing;
+using Tokens;
 using Xunit;
 
 namespace Evilman.Tests;
@@ -47,7 +48,7 @@ public sealed class SecretFileTests : IDisposable
         foreach (var file in folder.GetFiles("a*"))
             Assert.Equal(OwnersAlone, file.UnixFileMode);
         Assert.True(File.Exists(At("a.chain")));
-        Assert.Equal(Mint.MachineKeyOf(File.ReadAllBytes(At("a")), Secret.ReadKey(At("node.key"))), MachineKeyFile.Read(At("a.machine-key")));
+        Assert.Equal(Mint.MachineKey(File.ReadAllBytes(At("a")), SecretFile.ReadKey(At("node.key"))), MachineKeyFile.Read(At("a.machine-key")));
     }
 
     /// <summary>Readers and writers hold no lock in common: «evilman forward» looks twice a second whether its job is there.</summary>
@@ -89,7 +90,7 @@ public sealed class SecretFileTests : IDisposable
 
         Assert.Equal((0, ""), Evilman(MintWords("a", "--force")));
         Assert.True(Wire.BootToken.TryParse(File.ReadAllBytes(At("a")), out var token));
-        Assert.Equal(Chain.Load(At("a.chain")).Element(10_000), token.ChainEnd.Bytes.ToArray());
+        Assert.Equal(ChainFile.Load(At("a.chain")).Element(10_000), token.ChainEnd.Bytes.ToArray());
     }
 
     /// <summary>A file system without room, in a mount namespace of the command's own.</summary>
@@ -194,7 +195,7 @@ public sealed class SecretFileTests : IDisposable
     [Fact]
     public void A_write_that_is_refused_half_way_takes_back_what_it_wrote()
     {
-        var failure = Assert.Throws<Failure>(() => Secret.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: false));
+        var failure = Assert.Throws<Failure>(() => SecretFile.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: false));
         Assert.Equal($"{At("no/such/folder")} cannot be written: its folder is not there", failure.Message);
         Assert.Empty(folder.EnumerateFileSystemInfos());
     }
@@ -204,7 +205,7 @@ public sealed class SecretFileTests : IDisposable
     public void Replacing_that_is_refused_half_way_leaves_what_was_there()
     {
         File.WriteAllText(At("one"), "mine");
-        Assert.Throws<Failure>(() => Secret.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: true));
+        Assert.Throws<Failure>(() => SecretFile.WriteAll([(At("one"), [1]), (At("no/such/folder"), [2])], replace: true));
         Assert.Equal("mine", File.ReadAllText(At("one")));
         Assert.Single(folder.EnumerateFileSystemInfos());
     }

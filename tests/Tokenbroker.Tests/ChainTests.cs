@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Tokenbroker.Chains;
+using Tokens;
 using Wire;
 using Xunit;
 

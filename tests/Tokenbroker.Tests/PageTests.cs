@@ -118,7 +118,7 @@ public sealed partial class PageTests
     }
 
     /// <summary>Another chain for a machine, signed with the node's key, that continues one that it never had.</summary>
-    private static byte[] Other(string name) => Tokens.TokenFormat.Continuation(0x0A000001,
+    private static byte[] Other(string name) => Tokens.Mint.Continuation(0x0A000001,
         Convert.FromHexString(name), new byte[20], new byte[20], new byte[20], 1,
         System.Text.Encoding.ASCII.GetBytes(Shop.Key));
 

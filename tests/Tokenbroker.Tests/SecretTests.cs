@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Tokenbroker.Market;
 using Tokenbroker.Secrets;
-using Tokenbroker.Tokens;
+using Tokens;
 using Xunit;
 
 namespace Tokenbroker.Tests;

@@ -9,7 +9,7 @@ using Testing;
 using Tokenbroker.Chains;
 using Tokenbroker.Market;
 using Tokenbroker.Storage;
-using Tokenbroker.Tokens;
+using Tokens;
 using Xunit;
 
 namespace Tokenbroker.Tests;

@@ -3,7 +3,7 @@ using System.CommandLine;
 using Tokenbroker.Market;
 using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
-using Tokenbroker.Tokens;
+using Tokens;
 
 namespace Tokenbroker.Commands;
 

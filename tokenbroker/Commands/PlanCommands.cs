@@ -1,6 +1,7 @@
 using System;
 using System.CommandLine;
 using Tokenbroker.Market;
+using Tokens;
 
 namespace Tokenbroker.Commands;
 
@@ -22,7 +23,7 @@ internal static class PlanCommands
             60);
         Option<long> boot = Values.Count("--boot-seconds", "Seconds in which the machine has to be started.", 1,
             7 * 86400, 600);
-        Option<long> length = Values.Count("--chain-length", "Elements of its hash chain.", 1, Chains.Pebbles.MaxLength,
+        Option<long> length = Values.Count("--chain-length", "Elements of its hash chain.", 1, Chain.MaxLength,
             1024);
         Command command = new("add", "Adds a plan.") { name, value, memory, cpu, guests, lease, boot, length };
         command.SetAction(result =>

@@ -4,7 +4,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using Tokenbroker.Tokens;
+using Tokens;
 using Wire;
 
 namespace Tokenbroker.Market;
@@ -33,7 +33,7 @@ internal sealed partial class Broker
                 $"the node {machine.Node} keeps no account of it: it was not started yet, or has ended long ago");
         if (refusal != Refusal.None || !Statement.TryParse(statement, out Statement said)
             || !said.Machine.Bytes.SequenceEqual(Convert.FromHexString(machine.Name))
-            || !keys.Exists(key => TokenFormat.Signed(statement, key.Key)))
+            || !keys.Exists(key => Certificate.IsSigned(statement, key.Key)))
             throw new Problem(503, "node", $"what answers for the node {machine.Node} is not that node");
         bool isPaid = said.State == AccountState.Running;
         return new AccountView(id, said.State switch

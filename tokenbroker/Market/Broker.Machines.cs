@@ -2,11 +2,11 @@ using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
-using System.Security.Cryptography;
 using Tokenbroker.Chains;
 using Tokenbroker.Ledger;
 using Tokenbroker.Storage;
-using Tokenbroker.Tokens;
+using Tokens;
+using Wire;
 
 namespace Tokenbroker.Market;
 
@@ -101,18 +101,21 @@ internal sealed partial class Broker
             Keep(session, customer, new Books(books.Payer with { Balance = entry.DebitBalance },
                 new Numbers(id + 1, account + 1, chainId + 1, sale + 1, head)));
 
-            byte[] secret = RandomNumberGenerator.GetBytes(20), refundHash = new byte[20];
-            Wire.Sha1.Hash(secret, refundHash);
-            Terms terms = new(
-                node.Address, boot, node.Prefix, node.Gateway, guests, (uint)plan.MemoryMib, plan.CpuPercent, now,
-                expires, plan.LeaseSeconds, (uint)tokens, chain.End, chain.Pebbles.Paying(tokens), loader, refundHash, value,
-                prices);
-            byte[] token = TokenFormat.Mint(terms, key);
+            byte[] secret = Secret.Random(AccountRequest.SecretSize);
+            Terms terms = new()
+            {
+                Node = node.Address, BootAddress = boot, PrefixLength = node.Prefix, Gateway = node.Gateway, Guests = guests,
+                MemoryMiB = (uint)plan.MemoryMib, CpuPercent = plan.CpuPercent, Issued = now, Expires = expires,
+                Lease = plan.LeaseSeconds, ElementCount = (uint)tokens, ChainEnd = chain.End,
+                First = chain.Pebbles.Paying(tokens), Loader = loader, RefundHash = Mint.Hash(secret), Value = (ulong)value,
+                Prices = prices.OfResources,
+            };
+            byte[] token = Mint.BootToken(terms, key);
             MachineView machine = new(id, Convert.ToHexStringLower(chain.End), node.Name, Address.Text(node.Address),
                 Address.Text(boot), [.. guests.Order().Select(guest => Address.Text(guest))], plan.Name, plan.MemoryMib,
                 value, tokens, amount, now, expires, lapses, Closed: null, Ending: null, Released: null);
             return new Purchase(machine, Convert.ToHexStringLower(token),
-                Convert.ToHexStringLower(TokenFormat.MachineKey(token, key)),
+                Convert.ToHexStringLower(Mint.MachineKey(token, key)),
                 Convert.ToHexStringLower(secret), tokens, amount, entry.DebitBalance);
         }
         throw Problem.Conflict("no-room", wanted.Node is null
@@ -304,12 +307,12 @@ internal sealed partial class Broker
         if (ofNew > 0)
         {
             long at = Math.Min(ofNew, node.Hashes);
-            byte[] continuation = TokenFormat.Continuation(node.Address, name, chain.End, further!.End,
+            byte[] continuation = Mint.Continuation(node.Address, name, chain.End, further!.End,
                 further.Pebbles.Paying(at), (uint)at, KeyOf(node));
             AddChain(session, numbers.Chain, machine, further);
             Sell(session, numbers.Sale, numbers.Chain, 0, ofNew, entry.Id);
             numbers = numbers with { Chain = numbers.Chain + 1, Sale = numbers.Sale + 1 };
-            pings.Add(new Ping((int)Wire.MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
+            pings.Add(new Ping((int)MagicKind.Continuation, Convert.ToHexStringLower(continuation)));
             AddPayments(pings, further.Pebbles, name, at, ofNew - at, node.Hashes);
         }
         Keep(session, customer, new Books(books.Payer with { Balance = entry.DebitBalance }, numbers with { Head = head }));
@@ -322,8 +325,8 @@ internal sealed partial class Broker
         for (long paid = sold; paid < sold + elements;)
         {
             paid = Math.Min(paid + mostAtOnce, sold + elements);
-            pings.Add(new Ping((int)Wire.MagicKind.Payment,
-                Convert.ToHexStringLower(TokenFormat.Payment(name, pebbles.Paying(paid), (uint)paid))));
+            pings.Add(new Ping((int)MagicKind.Payment,
+                Convert.ToHexStringLower(Mint.Payment(name, pebbles.Paying(paid), (uint)paid))));
         }
     }
 
@@ -370,7 +373,7 @@ internal sealed partial class Broker
     internal RefundView Refund(Session session, long customer, NewRefund wanted)
     {
         byte[] bytes = Hex(wanted.Certificate, wanted.Certificate.Length / 2, "certificate");
-        Certificate certificate = TokenFormat.Read(bytes)
+        Certificate certificate = Certificate.Read(bytes)
             ?? throw Problem.Invalid("certificate: this is no redemption certificate");
         long[] found =
             session.One("SELECT m.id, m.node, m.account, m.value, p.cpu FROM machine m JOIN plan p ON p.id = m.plan "
@@ -379,7 +382,7 @@ internal sealed partial class Broker
                 certificate.Name, customer)
             ?? throw Problem.NotFound("the certificate is for no machine of yours");
         (long machine, long node, long account) = (found[0], found[1], found[2]);
-        if (!NodeKeys(session, node, 3).Any(key => TokenFormat.Signed(bytes, key.Key)))
+        if (!NodeKeys(session, node, 3).Any(key => Certificate.IsSigned(bytes, key.Key)))
             throw Problem.Invalid("certificate: the node of the machine has not signed it");
         if (session.Number("SELECT COUNT(*) FROM machine WHERE id = $1 AND closed IS NOT NULL", machine) != 0)
             throw Problem.Conflict("closed", $"the machine {machine} is settled already");
@@ -391,7 +394,7 @@ internal sealed partial class Broker
         if (certificate.Unused > 0)
             Journal.Post(session, now, "refund", $"machine {machine}", account, payee, certificate.Unused);
         // What was used on credit, in the time of grace, was sold to nobody.
-        long burned = Math.Min(certificate.Spent(NodeWith(session, node).Prices.Of(found[4])), delivered - certificate.Unused);
+        long burned = Math.Min(certificate.Spent(NodeWith(session, node).Prices.Of(found[4]).OfResources), delivered - certificate.Unused);
         if (burned > 0)
             Journal.Post(session, now, Journal.Burned, $"machine {machine}", account,
                 Journal.AccountNamed(session, Journal.Burned), burned);

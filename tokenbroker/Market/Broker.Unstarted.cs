@@ -5,7 +5,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Tokenbroker.Storage;
-using Tokenbroker.Tokens;
+using Tokens;
 using Wire;
 
 namespace Tokenbroker.Market;
@@ -73,7 +73,7 @@ internal sealed partial class Broker
         List<(long Number, byte[] Key)> keys = Database.Read(session => NodeKeys(session, machine.Node, 3));
         return it.Refusal == Refusal.None && Statement.TryParse(it.Statement, out Statement statement)
             && statement.Machine.Bytes.SequenceEqual(machine.Name)
-            && keys.Exists(key => TokenFormat.Signed(it.Statement, key.Key)) ? true : null;
+            && keys.Exists(key => Certificate.IsSigned(it.Statement, key.Key)) ? true : null;
     }
 
     /// <summary>Remembers what nodes have said; those that are not there give their places back.</summary>

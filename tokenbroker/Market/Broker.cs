@@ -4,6 +4,7 @@ using System.Linq;
 using Tokenbroker.Ledger;
 using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
+using Tokens;
 
 namespace Tokenbroker.Market;
 
@@ -165,7 +166,7 @@ internal sealed partial class Broker : IDisposable
         DemandRange(wanted.Guests, 0, Wire.BootToken.MaxGuests, "guests");
         DemandRange(wanted.LeaseSeconds, 1, ushort.MaxValue, "lease_seconds");
         DemandRange(wanted.BootSeconds, 1, 7 * 86400, "boot_seconds");
-        DemandRange(wanted.ChainLength, 1, Chains.Pebbles.MaxLength, "chain_length");
+        DemandRange(wanted.ChainLength, 1, Chain.MaxLength, "chain_length");
         if (wanted.TokenValue > MaxOfChain / wanted.ChainLength)
             throw Problem.Invalid($"a whole chain, chain_length times token_value, is at most {MaxOfChain} units");
         if (session.Number("SELECT COUNT(*) FROM plan WHERE name = $1", wanted.Name) != 0)

@@ -6,6 +6,7 @@ using Tokenbroker.Chains;
 using Tokenbroker.Ledger;
 using Tokenbroker.Secrets;
 using Tokenbroker.Storage;
+using Tokens;
 
 namespace Tokenbroker.Market;
 

@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.Text;
+using Tokens;
 
 namespace Tokenbroker.Secrets;
 
@@ -43,7 +44,7 @@ internal static class SecretFile
         return bytes[..stream.ReadAtLeast(bytes, MaxSize, throwOnEndOfStream: false)];
     }
 
-    /// <summary>A node's secret: the bytes before the first newline, 16 to 64 of them (docs/protocols.md).</summary>
+    /// <summary>A node's secret: the bytes before the first newline, <see cref="Secret.NodeKeyOf"/>.</summary>
     internal static byte[] NodeKey(string file)
     {
         byte[] bytes;
@@ -55,9 +56,7 @@ internal static class SecretFile
         {
             throw Problem.Invalid($"the node's key cannot be read: {failure.Message}");
         }
-        int newline = Array.IndexOf(bytes, (byte)'\n');
-        byte[] key = newline < 0 ? bytes : bytes[..newline];
-        return key.Length is >= 16 and <= 64 ? key
-            : throw Problem.Invalid($"{file} is no node's key: it has 16 to 64 bytes before a newline or its end");
+        return Secret.NodeKeyOf(bytes) ?? throw Problem.Invalid($"{file} is no node's key: it has {Secret.MinNodeKeySize} to "
+            + $"{Secret.MaxNodeKeySize} bytes before a newline or its end");
     }
 }

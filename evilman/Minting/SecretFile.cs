@@ -1,16 +1,14 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using Tokens;
 using Wire;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
-/// <summary>Secrets and the files that hold them: readable by their owner alone, from the moment they exist.</summary>
-public static class Secret
+/// <summary>Files that hold secrets: readable by their owner alone, from the moment they exist.</summary>
+public static class SecretFile
 {
-    /// <summary>What a node takes for a secret: anything shorter is too easy to guess.</summary>
-    public const int MinKeySize = 16;
-
     /// <summary>Behind the key's newline a file may have remarks.</summary>
     const int MaxKeyFileSize = 4096;
 
@@ -23,23 +21,7 @@ public static class Secret
     /// are the secret.
     /// </summary>
     public static byte[] NewKey() =>
-        System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Random(Sha1.DigestSize)) + "\n");
-
-    public static byte[] Random(int count)
-    {
-        var bytes = new byte[count];
-        unsafe
-        {
-            // Safe: the kernel writes at most count bytes into the pinned array. Up to 256 bytes it never stops half
-            // way (getrandom(2)).
-            fixed (byte* start = bytes)
-            {
-                if (Native.getrandom(start, (nuint)count, 0) != count)
-                    throw new Failure($"the kernel gives no random bytes: {Native.LastError()}");
-            }
-        }
-        return bytes;
-    }
+        System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(Secret.Random(Sha1.DigestSize)) + "\n");
 
     /// <summary>
     /// Writes a file of mode 0600 in one step: it is there with all of its bytes, or it is not there, and what was
@@ -141,12 +123,8 @@ public static class Secret
     /// <summary>A node secret: the file up to its first newline, as packetd reads it.</summary>
     public static byte[] ReadKey(string file)
     {
-        ReadOnlySpan<byte> start = Files.Read(file, MaxKeyFileSize, "a key file");
-        var newline = start.IndexOf((byte)'\n');
-        var length = newline >= 0 ? newline : start.Length;
-        if (length is < MinKeySize or > HmacSha1.MaxKeySize)
-            throw new Failure($"{file} is no key file: a node secret has {MinKeySize} to {HmacSha1.MaxKeySize} "
-                + $"bytes before a newline or the end");
-        return start[..length].ToArray();
+        return Secret.NodeKeyOf(Files.Read(file, MaxKeyFileSize, "a key file"))
+            ?? throw new Failure($"{file} is no key file: a node secret has {Secret.MinNodeKeySize} to "
+                + $"{Secret.MaxNodeKeySize} bytes before a newline or the end");
     }
 }

@@ -4,7 +4,7 @@ using System.Text;
 using Evilman.Text;
 using Wire;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>
 /// A node's statement about a machine's account, as people and programs read it. Its signature is for the broker, who

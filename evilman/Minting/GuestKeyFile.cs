@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Evilman.Text;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>
 /// The file for the key of a guest that is being booted. Until the guest runs the key lies beside it, as FILE.new, so
@@ -23,7 +23,7 @@ internal sealed class GuestKeyFile : IDisposable
         if (Path.Exists(draft))
             throw new Failure($"{draft} is there from a boot that was cut off: if its guest runs, evilman move keeps "
                 + $"the key as {file}; otherwise remove it");
-        Secret.Write(draft, MachineKeyFile.Text(guestKey), replace: false);
+        SecretFile.Write(draft, MachineKeyFile.Text(guestKey), replace: false);
         signals = Array.ConvertAll((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP],
             signal => PosixSignalRegistration.Create(signal, _ => Settle()));
     }

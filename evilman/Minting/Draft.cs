@@ -1,8 +1,9 @@
 using System;
 using System.IO;
 using System.Text.RegularExpressions;
+using Tokens;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>
 /// Bytes that will become a file, on the disk beside it under a name of their own, readable by their owner alone. While

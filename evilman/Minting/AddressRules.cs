@@ -1,7 +1,8 @@
 using System.Collections.Generic;
 using System.Net;
+using Evilman.Net;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>
 /// Which addresses a token may name: hosts' addresses that fit together (RFC 1122 §3.2.1.3). A node checks the same.
@@ -24,13 +25,13 @@ internal static class AddressRules
         if (gateway is null)
             return;
         DemandHost(gateway, "gateway");
-        if (((Mint.Number(gateway) ^ Mint.Number(boot)) & mask) != 0)
+        if (((Ipv4.Number(gateway) ^ Ipv4.Number(boot)) & mask) != 0)
             throw Failure.Usage($"the gateway {gateway} is not in the subnet of {boot}/{prefixLength}");
 
         void DemandHost(IPAddress address, string what)
         {
-            var number = Mint.Number(address);
-            var inSubnet = ((number ^ Mint.Number(boot)) & mask) == 0;
+            var number = Ipv4.Number(address);
+            var inSubnet = ((number ^ Ipv4.Number(boot)) & mask) == 0;
             if (number >> 24 is 0 or 127 or > 223)
                 throw Failure.Usage($"the {what} address {address} is no host's");
             if (inSubnet && ((number & ~mask) == 0 || (number | mask) == uint.MaxValue))

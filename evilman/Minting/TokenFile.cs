@@ -1,6 +1,6 @@
 using Wire;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>A boot token as its file holds it: the bytes of the wire and nothing else.</summary>
 internal static class TokenFile

@@ -2,7 +2,7 @@ using System;
 using System.Text;
 using Wire;
 
-namespace Evilman.Tokens;
+namespace Evilman.Minting;
 
 /// <summary>
 /// A machine's or a guest's key as its owner keeps it: 40 hexadecimal digits and a newline, mode 0600.

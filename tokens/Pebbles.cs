@@ -1,37 +1,35 @@
 using System;
-using System.Security.Cryptography;
 using Wire;
 
-namespace Tokenbroker.Chains;
+namespace Tokens;
 
 /// <summary>
-/// The secret side of a hash chain (thesis §8.2): of s_0 … s_n every ⌈√n⌉th element is kept, so that any element is at
-/// most ⌈√n⌉ hashes away, whatever was sold before. The bytes are length n, distance, and the elements s_0, s_distance
-/// … in this order.
+/// The secret side of a hash chain (thesis §8.2), for who sells from many: of s_0 … s_n every ⌈√n⌉th element is kept, so
+/// that any element is at most ⌈√n⌉ hashes away, whatever was sold before. The bytes are length n, distance, and the
+/// elements s_0, s_distance … in this order.
 /// </summary>
-internal readonly struct Pebbles
+public readonly struct Pebbles
 {
-    internal const int MaxLength = 10_000_000;
     private const int HeadSize = 8;
 
-    internal byte[] Bytes { get; }
+    public byte[] Bytes { get; }
 
-    internal Pebbles(byte[] bytes) => Bytes = bytes;
+    public Pebbles(byte[] bytes) => Bytes = bytes;
 
-    internal int Length => BitConverter.ToInt32(Bytes, 0);
+    public int Length => BitConverter.ToInt32(Bytes, 0);
 
     private int Distance => BitConverter.ToInt32(Bytes, 4);
 
     /// <summary>A new chain, and its end s_n: n hashes.</summary>
-    internal static Pebbles Create(int length, out byte[] end)
+    public static Pebbles Create(int length, out byte[] end)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MaxLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Chain.MaxLength);
         int distance = (int)Math.Ceiling(Math.Sqrt(length));
         byte[] bytes = new byte[HeadSize + (length / distance + 1) * HashChain.ElementSize];
         BitConverter.TryWriteBytes(bytes, length);
         BitConverter.TryWriteBytes(bytes.AsSpan(4), distance);
-        end = RandomNumberGenerator.GetBytes(HashChain.ElementSize);
+        end = Secret.Random(HashChain.ElementSize);
         for (int index = 0; ; index += distance)
         {
             end.CopyTo(bytes, HeadSize + index / distance * HashChain.ElementSize);
@@ -46,7 +44,7 @@ internal readonly struct Pebbles
     }
 
     /// <summary>s_index, for 0 ≤ index ≤ n.</summary>
-    internal byte[] Element(int index)
+    public byte[] Element(int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(index, Length);
@@ -59,5 +57,5 @@ internal readonly struct Pebbles
     /// <summary>
     /// The element with which <paramref name="sold"/> of them, counted from s_n, are paid: s_{n-sold+1}.
     /// </summary>
-    internal byte[] Paying(long sold) => Element(checked((int)(Length - sold + 1)));
+    public byte[] Paying(long sold) => Element(checked((int)(Length - sold + 1)));
 }
