@@ -8,13 +8,11 @@ namespace Domain;
 /// <remarks>
 /// Dropping a block only replaces its handlers by <see cref="Jump.Stale"/>, which goes back to the run loop; so links
 /// to it, and a block that overwrites itself, need no search. Its memory comes back when the arena is full and
-/// everything goes.
+/// everything goes. Blocks that are going to be translated, to which nothing leads, lie in a ring (Cpu.Arena.cs).
 /// </remarks>
 public sealed unsafe partial class Cpu
 {
     internal const ulong NoPage = ulong.MaxValue;
-    private const nuint ArenaBytes = 16 << 20;
-    private const nuint MaxBlockBytes = 64 << 10;
     private const int BucketCount = 1 << 15;
 
     /// <summary>What is decoded in one page of RAM.</summary>
@@ -31,13 +29,11 @@ public sealed unsafe partial class Cpu
 
     private readonly CodePage* pages;
     private readonly Block** buckets;
-    private readonly byte* arena;
     private readonly BlockBuilder builder;
     private readonly Translator? translator;
 
     /// <summary>How often a block is interpreted before it is translated.</summary>
     private readonly int interpretedRuns;
-    private nuint arenaUsed;
 
     private static uint Bucket(ulong physical, ulong rip) =>
         (uint)((physical ^ (physical >> 12) ^ (rip >> 17)) & (BucketCount - 1));
@@ -70,7 +66,7 @@ public sealed unsafe partial class Cpu
             if (second == block->SecondPage)
                 return block;
         }
-        return Build(rip, linear, physical, mode, interpretedRuns);
+        return Build(rip, linear, physical, mode, RunsToCome(physical));
     }
 
     /// <summary>
@@ -85,6 +81,7 @@ public sealed unsafe partial class Cpu
         if (--block->RunsUntilTranslated != 0)
             return block;
         Drop(block);
+        UnlinkFromPage(block);
         return Build(block->Rip, linear, block->Physical, block->Mode, 0);
     }
 
@@ -137,13 +134,13 @@ public sealed unsafe partial class Cpu
                 return null;
             }
         }
-        if (arenaUsed + MaxBlockBytes > ArenaBytes || translator is { IsFull: true })
+        if (!HasRoom || translator is { IsFull: true })
             FlushBlocks();
-        var block = (Block*)(arena + arenaUsed);
-        *block = default;
+        Block* block;
         if (translates && secondPage == NoPage
-            && translator!.Translate(builder, rip, physical, mode, Block.Ops(block)))
+            && translator!.Translate(builder, rip, mode, Block.Ops(NextBlock)))
         {
+            block = Place(builder.SlotCount);
             block->Entry = translator.Entry;
             block->FlagsEntry = translator.FlagsEntry;
             block->StaleExit = translator.StaleExit;
@@ -153,34 +150,58 @@ public sealed unsafe partial class Cpu
             if (translates && secondPage == NoPage)
                 bytes = builder.Decode(memory.Base + physical, available, rip, mode);
             builder.Interpret(ChecksSecondPage(secondPage, mode));
-            if (mayTranslate && secondPage == NoPage)
-                block->RunsUntilTranslated = runs;
+            bool waits = mayTranslate && secondPage == NoPage && runs != 0;
+            block = waits ? PlaceWaiting(builder.SlotCount, runs) : Place(builder.SlotCount);
         }
-        arenaUsed += ((nuint)sizeof(Block) + (nuint)(builder.SlotCount * sizeof(Op)) + 63) & ~(nuint)63;
         block->Physical = physical;
         block->Rip = rip;
         block->CodeBounds = CodeBounds;
         block->SecondPage = secondPage;
         block->Mode = mode;
-        block->Bytes = bytes;
-        block->OpCount = builder.OpCount;
+        block->Bytes = (ushort)bytes;
+        block->OpCount = (ushort)builder.OpCount;
         Buffer.MemoryCopy(builder.Slots, Block.Ops(block), builder.SlotCount * sizeof(Op),
             builder.SlotCount * sizeof(Op));
-        ref var bucket = ref buckets[Bucket(physical, rip)];
-        block->NextInBucket = bucket;
-        bucket = block;
-
         int first = Math.Min(bytes, inPage);
         MarkCode(physical, first);
-        block->NextInPage = pages[physical >> 12].First;
-        pages[physical >> 12].First = block;
+        Register(block);
         if (secondPage != NoPage && memory.Contains(secondPage, 1))
         {
             MarkCode(secondPage, bytes - first);
-            block->NextInSecondPage = pages[secondPage >> 12].First;
-            pages[secondPage >> 12].First = block;
+            ulong frame = secondPage >> 12;
+            block->NextInSecondPage = pages[frame].First;
+            LeadTo(block->NextInSecondPage, frame, &block->NextInSecondPage);
+            pages[frame].First = block;
         }
         return block;
+    }
+
+    /// <summary>From now on the block is found by its address, and dropped with its page.</summary>
+    private void Register(Block* block)
+    {
+        ref var bucket = ref buckets[Bucket(block->Physical, block->Rip)];
+        block->NextInBucket = bucket;
+        bucket = block;
+        ulong frame = block->Physical >> 12;
+        var first = &pages[frame].First;
+        block->NextInPage = *first;
+        block->ToThisInPage = first;
+        LeadTo(*first, frame, &block->NextInPage);
+        *first = block;
+    }
+
+    // A block is in the list of its second page, too: from there none is taken out.
+    private static void LeadTo(Block* block, ulong frame, Block** from)
+    {
+        if (block != null && block->Physical >> 12 == frame)
+            block->ToThisInPage = from;
+    }
+
+    /// <summary>The block, which lies within one page, is dropped no more when that is.</summary>
+    private static void UnlinkFromPage(Block* block)
+    {
+        *block->ToThisInPage = block->NextInPage;
+        LeadTo(block->NextInPage, block->Physical >> 12, block->ToThisInPage);
     }
 
     private void MarkCode(ulong physical, int length)
@@ -273,7 +294,7 @@ public sealed unsafe partial class Cpu
             if (pages[frame].Mask != 0)
                 pages[frame] = default;
         }
-        arenaUsed = 0;
+        EmptyArena();
         s->PendingLink = null;
         translator?.Clear();
         new Span<byte>(s->JumpCache, Jump.Entries * sizeof(JumpEntry)).Clear();

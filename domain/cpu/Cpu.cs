@@ -69,7 +69,7 @@ public sealed unsafe partial class Cpu
         userExecute = AllocateCodeTlb(code);
         pages = (CodePage*)NativeMemory.AllocZeroed((nuint)(memory.Size >> 12), (nuint)sizeof(CodePage));
         buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
-        arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
+        arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, Block.UnitBytes);
         s->JumpCache = (JumpEntry*)AllocateState(code, Jump.Entries * sizeof(JumpEntry));
         s->Alone = (Op*)NativeMemory.AllocZeroed(2, (nuint)sizeof(Op));
         s->Alone[1].Handler = &Mmu.Stop;
@@ -79,6 +79,8 @@ public sealed unsafe partial class Cpu
             translator = new Translator(s, code, kernelRead, kernelWrite, kernelExecute, userRead, userWrite,
                 userExecute);
             builder.Thunks = translator.VectorThunks;
+            ringBytes = Math.Max(code.Size / RingShare, MaxBlockBytes);
+            ring = (byte*)NativeMemory.AlignedAlloc((nuint)ringBytes, Block.UnitBytes);
         }
         // Empty links hold generation 0.
         NewGeneration();

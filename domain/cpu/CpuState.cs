@@ -332,7 +332,6 @@ internal unsafe struct Link
     /// <summary>Of a translated block; false in all others.</summary>
     public bool Translated;
 
-    /// <summary>Mode and page frame of the block that jumps.</summary>
-    public int Mode;
-    public ulong Frame;
+    /// <summary>Which of its block's slots the link lies in.</summary>
+    public ushort Slot;
 }

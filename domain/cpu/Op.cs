@@ -61,16 +61,25 @@ internal unsafe struct Block
     public Block* NextInBucket;
     public Block* NextInPage;
     public Block* NextInSecondPage;
+
+    /// <summary>What leads to the block in the list of its first page.</summary>
+    public Block** ToThisInPage;
     public int Mode;
-    public int Bytes;
-    public int OpCount;
-    public int Stale;
+    public ushort Bytes;
+    public ushort OpCount;
+    public ushort Stale;
+
+    /// <summary>In the ring: its memory, header included, in units of <see cref="UnitBytes"/>.</summary>
+    public ushort Units;
 
     /// <summary>
     /// How often it is still interpreted before it is translated; 0 for a block that stays as it is. No link and no
     /// recent target leads to a block that is going to be translated.
     /// </summary>
     public int RunsUntilTranslated;
+
+    /// <summary>In the ring: the same when it was put where it lies.</summary>
+    public int RunsSeen;
 
     /// <summary>
     /// Translated code: where it begins, where it begins with the guest's flags in the host's, and where it goes when
@@ -80,5 +89,11 @@ internal unsafe struct Block
     public uint FlagsEntry;
     public uint StaleExit;
 
+    /// <summary>Blocks begin at multiples of it.</summary>
+    public const int UnitBytes = 16;
+
     public static Op* Ops(Block* block) => (Op*)(block + 1);
+
+    /// <summary>The translated block that a link belongs to.</summary>
+    public static Block* Of(Link* link) => (Block*)((Op*)link - link->Slot) - 1;
 }

@@ -26,6 +26,12 @@ internal sealed unsafe partial class BlockBuilder
     internal readonly Instruction[] instructions = new Instruction[MaxInstructions];
     private readonly bool[] refused = new bool[MaxInstructions];
     private readonly bool[] flagsDead = new bool[MaxInstructions];
+
+    /// <summary>
+    /// Arithmetic flags that each instruction reads, and that it may write, and that it writes whatever its count is.
+    /// </summary>
+    internal readonly RflagsBits[] flagsRead = new RflagsBits[MaxInstructions],
+        flagsWritten = new RflagsBits[MaxInstructions], flagsKilled = new RflagsBits[MaxInstructions];
     private readonly bool[] links = new bool[MaxSlots];
     internal int count;
     private ulong rip;
@@ -117,9 +123,10 @@ internal sealed unsafe partial class BlockBuilder
             if (decoder.LastError == DecoderError.NoMoreBytes)
                 break;
             // Perhaps nobody comes here: who does begins a block.
-            if (isBehindBranch && IsFirstUse(in instruction))
+            var extensions = ExtensionTable.Of(in instruction);
+            if (isBehindBranch && IsFirstUse(in instruction, extensions))
                 break;
-            refused[count] = IsRefused(in instruction);
+            refused[count] = IsRefused(in instruction, extensions);
             count++;
             if (instruction.Code == Code.INVALID)
             {
@@ -184,24 +191,27 @@ internal sealed unsafe partial class BlockBuilder
     /// <summary>The processor has the extension, or all of them.</summary>
     private bool Has(Extensions extensions) => (s->Announced & extensions) == extensions;
 
-    /// <summary>What is used when the instruction is executed, TZCNT apart.</summary>
-    private Extensions UsedBy(in Instruction i)
+    /// <summary>
+    /// Of what the instruction belongs to, what is used when it is executed: all but TZCNT's.
+    /// </summary>
+    private Extensions UsedBy(in Instruction i, Extensions extensions)
     {
-        var extensions = ExtensionTable.Of(in i);
+        if (extensions == Extensions.None)
+            return extensions;
         // Vectors that are switched off are no use of them: the kernel may have a program stop there.
         bool isOff = (mode & Cpu.ModeNoAvx) != 0 && IsVex(in i);
         return i.Mnemonic == Mnemonic.Tzcnt || isOff ? Extensions.None : extensions;
     }
 
     /// <summary>To execute it is to use an extension that has not been used before.</summary>
-    private bool IsFirstUse(in Instruction i) => (UsedBy(in i) & s->Announced & ~s->Used) != Extensions.None;
+    private bool IsFirstUse(in Instruction i, Extensions extensions) =>
+        (UsedBy(in i, extensions) & s->Announced & ~s->Used) != Extensions.None;
 
-    private bool IsRefused(in Instruction i)
+    private bool IsRefused(in Instruction i, Extensions extensions)
     {
-        var extensions = ExtensionTable.Of(in i);
         if (!Has(extensions))
             return !ExtensionTable.IsScan(i.Mnemonic);
-        s->Used |= UsedBy(in i);
+        s->Used |= UsedBy(in i, extensions);
         return false;
     }
 
@@ -213,14 +223,6 @@ internal sealed unsafe partial class BlockBuilder
 
     /// <summary>The slot is no operation.</summary>
     public bool IsLink(int slot) => links[slot];
-
-    /// <summary>Makes the link that was added last longer by a slot.</summary>
-    public void AddRoom()
-    {
-        links[SlotCount] = true;
-        Slots[SlotCount] = default;
-        SlotCount++;
-    }
 
     // A flag is dead where a later instruction of the block writes it before any reads it. A fault in between pushes
     // the stale value, which the same later instruction overwrites after the return.
@@ -234,11 +236,15 @@ internal sealed unsafe partial class BlockBuilder
             ref readonly var i = ref instructions[at];
             var written = i.RflagsModified & arithmetic;
             flagsDead[at] = written != 0 && (live & written) == 0;
-            bool always = !(i.HasRepPrefix || i.HasRepnePrefix)
-                && !(i.OpCount > 0 && i.GetOpRegister(i.OpCount - 1) == Register.CL);
-            if (always)
-                live &= ~written;
-            live |= i.RflagsRead & arithmetic;
+            // A count of zero writes nothing.
+            bool perhaps = i.HasRepPrefix || i.HasRepnePrefix || (i.OpCount > 0
+                && i.GetOpKind(i.OpCount - 1) == OpKind.Register && i.GetOpRegister(i.OpCount - 1) == Register.CL);
+            var killed = perhaps ? RflagsBits.None : written;
+            var read = i.RflagsRead & arithmetic;
+            flagsWritten[at] = written;
+            flagsKilled[at] = killed;
+            flagsRead[at] = read;
+            live = live & ~killed | read;
             if (i.FlowControl != FlowControl.Next)
                 live = arithmetic;
         }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Domain;
 
 /// <summary>
@@ -83,6 +85,7 @@ internal sealed unsafe class Emitter
             Byte(0xcc);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Byte(int value)
     {
         if (at >= size)
@@ -102,8 +105,13 @@ internal sealed unsafe class Emitter
 
     public void Int32(int value)
     {
-        for (int i = 0; i < 4; i++)
-            Byte(value >> (8 * i));
+        if (at > size - sizeof(int))
+        {
+            Overflowed = true;
+            return;
+        }
+        *(int*)(writable + at) = value;
+        at += sizeof(int);
     }
 
     public void Int64(ulong value)

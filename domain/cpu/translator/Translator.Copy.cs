@@ -98,8 +98,20 @@ internal sealed unsafe partial class Translator
     }
 
     /// <summary>Whether the translator does the block's instruction.</summary>
-    private bool IsKnown(int at) => !builder.IsRefused(at) && IsKnown(in builder.instructions[at])
-        && (builder.instructions[at].Mnemonic != Mnemonic.Sti || at + 1 < builder.count);
+    private bool IsKnown(int at) => known[at];
+
+    private readonly bool[] known = new bool[BlockBuilder.MaxInstructions];
+
+    /// <summary>Fills <see cref="known"/>, which is asked for several times of each instruction.</summary>
+    private void FindKnown()
+    {
+        for (int at = 0; at < builder.count; at++)
+        {
+            ref readonly var i = ref builder.instructions[at];
+            known[at] = !builder.IsRefused(at) && IsKnown(in i)
+                && (i.Mnemonic != Mnemonic.Sti || at + 1 < builder.count);
+        }
+    }
 
     private bool IsKnown(in Instruction i)
     {
@@ -180,10 +192,10 @@ internal sealed unsafe partial class Translator
     private void Copy(int at, in Instruction i)
     {
         var after = liveAfter[at];
-        var written = Written(in i);
-        var kept = after & ~Killed(in i);
+        var written = builder.flagsWritten[at];
+        var kept = after & ~builder.flagsKilled[at];
         bool leaves = (written & after) != 0;
-        bool takes = (i.RflagsRead & Arithmetic) != 0 || (leaves && kept != 0);
+        bool takes = builder.flagsRead[at] != 0 || (leaves && kept != 0);
         int memory = MemoryOperand(in i);
         bool direct = memory >= 0 && IsOpen(at);
         if (memory < 0 || direct)

@@ -27,24 +27,12 @@ internal sealed unsafe partial class Translator
         var live = Arithmetic;
         for (int at = builder.count - 1; at >= 0; at--)
         {
-            ref readonly var i = ref builder.instructions[at];
             liveAfter[at] = live;
-            live = live & ~Killed(in i) | i.RflagsRead & Arithmetic;
-            if (i.FlowControl != FlowControl.Next)
+            live = live & ~builder.flagsKilled[at] | builder.flagsRead[at];
+            if (builder.instructions[at].FlowControl != FlowControl.Next)
                 live = Arithmetic;
             liveBefore[at] = live;
         }
-    }
-
-    private static RflagsBits Written(in Instruction i) => i.RflagsModified & Arithmetic;
-
-    /// <summary>What it writes always: a count of zero writes nothing.</summary>
-    private static RflagsBits Killed(in Instruction i)
-    {
-        bool perhaps = i.HasRepPrefix || i.HasRepnePrefix
-            || (i.OpCount > 0 && i.GetOpKind(i.OpCount - 1) == OpKind.Register
-                && i.GetOpRegister(i.OpCount - 1) == Register.CL);
-        return perhaps ? RflagsBits.None : Written(in i);
     }
 
     /// <summary>

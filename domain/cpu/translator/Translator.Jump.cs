@@ -57,7 +57,6 @@ internal sealed unsafe partial class Translator
         {
             int slot = builder.SlotCount;
             builder.AddLink(way.Target);
-            builder.AddRoom();
             uint site = way.Site;
             emit.PatchJump(site, emit.Here);
             StoreVectors(way.Dirty);
@@ -79,8 +78,7 @@ internal sealed unsafe partial class Translator
             link->Translated = true;
             link->WithFlags = way.WithFlags;
             link->Site = (way.Target ^ rip) >> 12 == 0 ? site : 0;
-            link->Mode = mode;
-            link->Frame = frame;
+            link->Slot = (ushort)slot;
         }
     }
 

@@ -114,7 +114,7 @@ internal sealed unsafe partial class Translator
     private int Before(int at)
     {
         ref readonly var i = ref builder.instructions[at];
-        if (i.Mnemonic == Mnemonic.Ret || (liveAfter[at] & ~Killed(in i) | i.RflagsRead & Arithmetic) == 0)
+        if (i.Mnemonic == Mnemonic.Ret || (liveAfter[at] & ~builder.flagsKilled[at] | builder.flagsRead[at]) == 0)
             return at;
         for (int before = at - 1; before >= 0; before--)
         {
@@ -270,6 +270,13 @@ internal sealed unsafe partial class Translator
                 Shift(to, to, i.Mnemonic == Mnemonic.Inc ? 1 : -1);
                 return;
         }
+        if (WritesFirstOnly(in i))
+        {
+            // Most instructions are of these.
+            if (i.Op0Kind == OpKind.Register && i.Mnemonic is not (Mnemonic.Cmp or Mnemonic.Test))
+                Renew(i.Op0Register.GetFullRegister().GetNumber());
+            return;
+        }
         foreach (var used in information.GetInfo(in i).GetUsedRegisters())
         {
             if (used.Access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.NoMemAccess)
@@ -277,6 +284,15 @@ internal sealed unsafe partial class Translator
                 Renew(used.Register.GetFullRegister().GetNumber());
         }
     }
+
+    /// <summary>
+    /// Of the instructions that the translator knows: of the general registers it writes its first operand at most, and
+    /// CMP and TEST none.
+    /// </summary>
+    private static bool WritesFirstOnly(in Instruction i) => i.Mnemonic is Mnemonic.Mov or Mnemonic.Movzx
+        or Mnemonic.Movsx or Mnemonic.Movsxd or Mnemonic.Lea or Mnemonic.Add or Mnemonic.Sub or Mnemonic.And
+        or Mnemonic.Or or Mnemonic.Xor or Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Shl or Mnemonic.Shr or Mnemonic.Sar
+        or Mnemonic.Inc or Mnemonic.Dec || i.FlowControl == FlowControl.ConditionalBranch;
 
     private void Shift(int to, int from, long by)
     {

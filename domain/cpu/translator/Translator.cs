@@ -40,7 +40,6 @@ internal sealed unsafe partial class Translator
     private byte* code;
     private ulong rip;
     private int mode;
-    private ulong frame;
 
     /// <summary>Operations of the interpreter precede: the next translated instruction must be come back to.</summary>
     private bool interpreting;
@@ -107,7 +106,10 @@ internal sealed unsafe partial class Translator
     /// <summary>Lets a branch within a page lead to its successor without a look at the link.</summary>
     public void Connect(Link* link, Block* block)
     {
-        if (link->Site != 0 && block->Entry != 0 && link->Mode == block->Mode && link->Frame == block->Physical >> 12)
+        if (link->Site == 0 || block->Entry == 0)
+            return;
+        var from = Block.Of(link);
+        if (from->Mode == block->Mode && from->Physical >> 12 == block->Physical >> 12)
             emit.PatchJump(link->Site, link->WithFlags ? block->FlagsEntry : block->Entry);
     }
 
@@ -121,14 +123,13 @@ internal sealed unsafe partial class Translator
     /// <summary>Translates what the builder has decoded; its operations and links go to the builder's slots.</summary>
     /// <param name="home">where the slots will be copied to</param>
     /// <returns>false: nothing of it can be translated, and nothing was emitted</returns>
-    public bool Translate(BlockBuilder builder, ulong rip, ulong physical, int mode, Op* home)
+    public bool Translate(BlockBuilder builder, ulong rip, int mode, Op* home)
     {
         this.builder = builder;
         code = builder.Bytes;
         this.rip = rip;
         this.mode = mode;
         this.home = home;
-        frame = physical >> 12;
         cold.Clear();
         lost.Clear();
         ways.Clear();
@@ -138,6 +139,7 @@ internal sealed unsafe partial class Translator
         interpreting = false;
         Translated = 0;
         builder.Clear();
+        FindKnown();
         FindLiveFlags();
 
         uint start = emit.Here;
