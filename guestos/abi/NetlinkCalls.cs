@@ -10,6 +10,7 @@ internal static unsafe class NetlinkCalls
     private const uint TypeRaw = 3;
     private const uint TypeMask = 0xf;
     private const uint ProtocolRoute = 0;
+    private const uint ProtocolSockets = 4;
 
     /// <summary>struct sockaddr_nl: the family in the first two bytes, a port, groups.</summary>
     public struct NetlinkAddress
@@ -27,9 +28,10 @@ internal static unsafe class NetlinkCalls
             return Errno.EINVAL;
         if (((uint)type & TypeMask) is not (TypeDatagram or TypeRaw))
             return Errno.ESOCKTNOSUPPORT;
-        if ((uint)protocol != ProtocolRoute)
+        if ((uint)protocol is not (ProtocolRoute or ProtocolSockets))
             return Errno.EPROTONOSUPPORT;
-        File* file = NetlinkSocket.Create(flags.Has(OpenFlags.NONBLOCK) ? OpenFlags.NONBLOCK : 0);
+        uint status = flags.Has(OpenFlags.NONBLOCK) ? OpenFlags.NONBLOCK : 0;
+        File* file = NetlinkSocket.Create(status, (uint)protocol == ProtocolSockets);
         if (file == null)
             return Errno.ENFILE;
         long descriptor = FileTable.Install(FileContext.TableOf(Process.Current), file, flags.Has(OpenFlags.CLOEXEC));

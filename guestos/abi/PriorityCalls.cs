@@ -47,12 +47,12 @@ public static unsafe class PriorityCalls
                 continue;
             if (!Permissions.MaySchedule(self, thread->Process))
                 result = Errno.EPERM;
-            else if (nice < thread->NiceValue && !Permissions.Has(Capability.SYS_NICE))
+            else if (!MayBeNice(thread, nice) && !Permissions.Has(Capability.SYS_NICE))
                 result = Errno.EACCES;
             else
             {
                 thread->NiceValue = nice;
-                PriorityLocks.UpdateWeight(thread);
+                PriorityLocks.UpdateRank(thread);
                 result = result == Errno.ESRCH ? 0 : result;
             }
         }
@@ -76,46 +76,93 @@ public static unsafe class PriorityCalls
 
     private static Thread* Find(ulong id) => (int)id == 0 ? Thread.Current : Threads.Find((int)id);
 
+    /// <summary>Another nice value than this is no gain for the thread, or RLIMIT_NICE allows it.</summary>
+    private static bool MayBeNice(Thread* thread, int nice) =>
+        nice >= thread->NiceValue
+        || (ulong)(20 - nice) <= ResourceLimits.Of(thread->Process, Resource.Nice);
+
     /// <summary>
-    /// The fair policies. Real-time ones are refused with EPERM, as on Linux where RLIMIT_RTPRIO is 0.
+    /// sched(7), "Privileges and resource limits": what the caller may do to a thread without CAP_SYS_NICE.
     /// </summary>
+    private static bool MayBecome(Thread* thread, uint policy, int priority, int nice, bool resets)
+    {
+        ulong mostRealTime = ResourceLimits.Of(thread->Process, Resource.RealTimePriority);
+        bool isRealTime = policy is (uint)SchedFifo or (uint)SchedRoundRobin;
+        bool isAllowed = isRealTime
+            ? (policy == thread->Policy || mostRealTime != 0)
+                && (priority <= thread->RealTimePriority || (ulong)priority <= mostRealTime)
+            : MayBeNice(thread, nice);
+        bool leavesIdle = thread->Policy == SchedIdle && policy != SchedIdle;
+        return isAllowed
+            && (!leavesIdle || (ulong)(20 - thread->NiceValue) <= ResourceLimits.Of(thread->Process, Resource.Nice))
+            && (resets || !thread->ResetsOnFork)
+            && Permissions.MaySchedule(Process.Current, thread->Process);
+    }
+
+    /// <summary>Deadlines (SCHED_DEADLINE) are refused with EPERM, as by a processor that has no time left.</summary>
+    /// <param name="isKept">Nothing changes but what children inherit (SCHED_FLAG_KEEP_PARAMS).</param>
+    private static long Set(
+        Thread* thread, uint policy, int priority, int nice, bool resets, bool isKept = false)
+    {
+        bool isRealTime = policy is (uint)SchedFifo or (uint)SchedRoundRobin;
+        bool isValid = policy switch
+        {
+            (uint)SchedFifo or (uint)SchedRoundRobin => priority is >= MinRealTime and <= MaxRealTime,
+            (uint)SchedOther or (uint)SchedBatch or (uint)SchedIdle or (uint)SchedDeadline => priority == 0,
+            _ => false,
+        };
+        if (!isValid)
+            return Errno.EINVAL;
+        if (policy == SchedDeadline
+            || !Permissions.Has(Capability.SYS_NICE) && !MayBecome(thread, policy, priority, nice, resets))
+            return Errno.EPERM;
+        thread->ResetsOnFork = resets;
+        if (isKept)
+            return 0;
+        thread->Policy = (byte)policy;
+        thread->RealTimePriority = (byte)priority;
+        if (!isRealTime)
+            thread->NiceValue = nice;
+        PriorityLocks.UpdateRank(thread);
+        return 0;
+    }
+
     public static long SchedSetscheduler(ulong id, ulong policy, UserPointer<int> parameters)
     {
+        if ((int)policy < 0)
+            return Errno.EINVAL;
+        long error = Find(id, parameters, out Thread* thread, out int priority);
+        if (error < 0)
+            return error;
+        bool resets = (policy & SchedResetOnFork) != 0;
+        return Set(thread, (uint)(policy & ~SchedResetOnFork), priority, thread->NiceValue, resets);
+    }
+
+    /// <summary>The thread that is meant, and struct sched_param.</summary>
+    private static long Find(ulong id, UserPointer<int> parameters, out Thread* thread, out int priority)
+    {
+        thread = null;
+        priority = 0;
         if ((int)id < 0 || parameters.IsNull)
             return Errno.EINVAL;
-        if (!parameters.TryGet(out int priority))
+        if (!parameters.TryGet(out priority))
             return Errno.EFAULT;
-        Thread* thread = Find(id);
-        if (thread == null)
-            return Errno.ESRCH;
-        switch ((uint)policy & ~SchedResetOnFork)
-        {
-            case SchedOther or SchedBatch or SchedIdle when priority == 0:
-                if (!Permissions.MaySchedule(Process.Current, thread->Process))
-                    return Errno.EPERM;
-                thread->Policy = (byte)policy;
-                PriorityLocks.UpdateWeight(thread);
-                return 0;
-            case SchedFifo or SchedRoundRobin when priority is >= MinRealTime and <= MaxRealTime:
-                return Errno.EPERM;
-            default:
-                return Errno.EINVAL;
-        }
+        thread = Find(id);
+        return thread == null ? Errno.ESRCH : 0;
     }
 
     public static long SchedSetparam(ulong id, UserPointer<int> parameters)
     {
-        if ((int)id < 0 || parameters.IsNull)
-            return Errno.EINVAL;
-        Thread* thread = Find(id);
-        return thread == null ? Errno.ESRCH : SchedSetscheduler(id, thread->Policy, parameters);
+        long error = Find(id, parameters, out Thread* thread, out int priority);
+        return error < 0 ? error : Set(thread, thread->Policy, priority, thread->NiceValue, thread->ResetsOnFork);
     }
 
     public static long SchedGetparam(ulong id, UserPointer<int> parameters)
     {
         if ((int)id < 0 || parameters.IsNull)
             return Errno.EINVAL;
-        return Find(id) == null ? Errno.ESRCH : parameters.Put(0);
+        Thread* thread = Find(id);
+        return thread == null ? Errno.ESRCH : parameters.Put(thread->RealTimePriority);
     }
 
     public static long SchedGetscheduler(ulong id)
@@ -123,7 +170,9 @@ public static unsafe class PriorityCalls
         if ((int)id < 0)
             return Errno.EINVAL;
         Thread* thread = Find(id);
-        return thread == null ? Errno.ESRCH : thread->Policy;
+        if (thread == null)
+            return Errno.ESRCH;
+        return thread->ResetsOnFork ? thread->Policy | (long)SchedResetOnFork : thread->Policy;
     }
 
     public static long SchedGetPriorityMax(ulong policy) => policy switch
@@ -188,14 +237,21 @@ public static unsafe class PriorityCalls
         return result;
     }
 
-    /// <summary>sched_rr_get_interval(2): of the fair policies, the quantum.</summary>
+    /// <summary>sched_rr_get_interval(2): a turn; none of SCHED_FIFO.</summary>
     public static long SchedRrGetInterval(ulong id, UserPointer<TimeCalls.TimeSpec> to)
     {
         if ((int)id < 0)
             return Errno.EINVAL;
-        if (Find(id) == null)
+        Thread* thread = Find(id);
+        if (thread == null)
             return Errno.ESRCH;
-        return to.Put(new TimeCalls.TimeSpec { Nanoseconds = (long)Scheduler.Quantum });
+        ulong turn = thread->Policy switch
+        {
+            (byte)SchedFifo => 0,
+            (byte)SchedRoundRobin => Scheduler.RealTimeTurn,
+            _ => Scheduler.Quantum,
+        };
+        return to.Put(new TimeCalls.TimeSpec { Nanoseconds = (long)turn });
     }
 
     /// <summary>struct sched_attr (include/uapi/linux/sched/types.h), its first version.</summary>
@@ -211,6 +267,13 @@ public static unsafe class PriorityCalls
         public ulong Period;
     }
 
+    // SCHED_FLAG_
+    private const ulong FlagResetOnFork = 1;
+    private const ulong FlagKeepPolicy = 8;
+    private const ulong FlagKeepParameters = 16;
+    private const ulong FlagsOfUtilization = 0x60;
+    private const ulong FlagsKnown = 0x7f;
+
     public static long SchedGetattr(ulong id, UserPointer<Attributes> to, ulong size, ulong flags)
     {
         if ((int)id < 0 || to.IsNull || flags != 0 || (uint)size < sizeof(Attributes) || (uint)size > Frames.Size)
@@ -222,11 +285,12 @@ public static unsafe class PriorityCalls
         {
             Size = (uint)sizeof(Attributes),
             Policy = thread->Policy,
-            Nice = thread->NiceValue,
+            Flags = thread->ResetsOnFork ? FlagResetOnFork : 0,
+            Nice = thread->RealTimePriority == 0 ? thread->NiceValue : 0,
+            Priority = thread->RealTimePriority,
         });
     }
 
-    /// <summary>The fair policies, with their nice value.</summary>
     public static long SchedSetattr(ulong id, UserPointer<Attributes> from, ulong flags)
     {
         if ((int)id < 0 || from.IsNull || flags != 0)
@@ -254,21 +318,18 @@ public static unsafe class PriorityCalls
         Thread* thread = Find(id);
         if (thread == null)
             return Errno.ESRCH;
-        Process* self = Process.Current;
-        switch (wanted.Policy)
+        if ((wanted.Flags & FlagsOfUtilization) != 0 || (int)wanted.Policy < 0)
+            return (int)wanted.Policy < 0 ? Errno.EINVAL : Errno.EOPNOTSUPP;
+        if ((wanted.Flags & ~FlagsKnown) != 0)
+            return Errno.EINVAL;
+        bool isKept = (wanted.Flags & FlagKeepParameters) != 0;
+        if (isKept)
         {
-            case (uint)SchedOther or (uint)SchedBatch or (uint)SchedIdle when wanted.Priority == 0:
-                if (!Permissions.MaySchedule(self, thread->Process)
-                    || wanted.Nice < thread->NiceValue && !Permissions.Has(Capability.SYS_NICE))
-                    return Errno.EPERM;
-                thread->Policy = (byte)wanted.Policy;
-                thread->NiceValue = System.Math.Clamp(wanted.Nice, Nice.Min, Nice.Max);
-                PriorityLocks.UpdateWeight(thread);
-                return 0;
-            case <= 6 when wanted.Policy != 4:
-                return Errno.EPERM;
-            default:
-                return Errno.EINVAL;
+            wanted.Nice = thread->NiceValue;
+            wanted.Priority = thread->RealTimePriority;
         }
+        uint policy = (wanted.Flags & FlagKeepPolicy) != 0 ? thread->Policy : wanted.Policy;
+        int nice = System.Math.Clamp(wanted.Nice, Nice.Min, Nice.Max);
+        return Set(thread, policy, (int)wanted.Priority, nice, (wanted.Flags & FlagResetOnFork) != 0, isKept);
     }
 }

@@ -120,6 +120,7 @@ public static unsafe partial class SocketCalls
             return Errno.EOPNOTSUPP;
         // listen(2): as unsigned, at most somaxconn, and one more than it says may wait.
         int most = (int)System.Math.Min((uint)backlog, Stack.MaxBacklog - 1) + 1;
+        socket->Backlog = most - 1;
         if (socket->Listening)
             return Sockets.ErrnoOf(Network.Stack->SetBacklog(socket->Handle, most));
         if (socket->Handle >= 0)

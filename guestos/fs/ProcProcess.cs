@@ -197,8 +197,8 @@ public static unsafe class ProcProcess
         Field(text, (long)(kernelTime / NanosecondsPerTick));
         Field(text, (long)(process->ChildrenUserTime / NanosecondsPerTick));
         Field(text, (long)(process->ChildrenKernelTime / NanosecondsPerTick));
-        Field(text, 20);                                            // priority
-        Field(text, 0);                                             // nice
+        Field(text, thread->Precedence > 0 ? -1 - thread->Precedence : 20 + thread->NiceValue);
+        Field(text, thread->NiceValue);
         Field(text, process->ThreadCount);
         Field(text, 0);
         Field(text, (long)(process->StartTime / NanosecondsPerTick));
@@ -212,7 +212,15 @@ public static unsafe class ProcProcess
         Field(text, 0);
         Field(text, 0);
         for (int i = 35; i <= 52; i++)
-            Field(text, i == 38 ? process->ExitSignal.Number : 0);
+        {
+            Field(text, i switch
+            {
+                38 => process->ExitSignal.Number,
+                40 => thread->RealTimePriority,
+                41 => thread->Policy,
+                _ => 0,
+            });
+        }
         text->Add((byte)'\n');
     }
 

@@ -151,7 +151,13 @@ public static unsafe class Vfs
     }
 
     /// <summary>st_ino of an open file.</summary>
-    public static ulong NumberOf(File* file) => file->Inode != null ? file->Inode->Number : (ulong)file->Object >> 4;
+    public static ulong NumberOf(File* file) =>
+        file->Inode != null ? file->Inode->Number : NumberOfObject(file->Object);
+
+    /// <summary>
+    /// The same of what such a file leads to: tools take it for 32 bits, which it is in 64 GiB of memory.
+    /// </summary>
+    public static ulong NumberOfObject(void* thing) => DirectMap.PhysicalOf(thing) >> 4;
 
     /// <summary>
     /// The root directory of a new file system in memory: its links keep it alive until it is unmounted.

@@ -23,6 +23,9 @@ internal unsafe ref partial struct NetlinkAnswer
     private const ushort Error = 2;
     private const ushort Done = 3;
 
+    /// <summary>Every answer to a question for sockets is less.</summary>
+    private const int MaxSocketLength = 128;
+
     // NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP
     private const ushort Multiple = 2;
     private const ushort Acknowledge = 4;

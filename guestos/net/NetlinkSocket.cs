@@ -4,8 +4,9 @@ using System.Buffers.Binary;
 namespace Guestos;
 
 /// <summary>
-/// Sockets of AF_NETLINK, NETLINK_ROUTE (netlink(7), rtnetlink(7)): interfaces, addresses and routes for those who ask.
-/// What was asked is kept, and answered when it is read. Nothing can be changed: the machine says what the network is.
+/// Sockets of AF_NETLINK (netlink(7)). NETLINK_ROUTE (rtnetlink(7)): interfaces, addresses and routes for who asks.
+/// NETLINK_SOCK_DIAG (sock_diag(7)): lists of sockets. What was asked is kept, and answered when it is read. Nothing
+/// can be changed: the machine says what the network is.
 /// </summary>
 internal static unsafe class NetlinkSocket
 {
@@ -31,14 +32,20 @@ internal static unsafe class NetlinkSocket
         /// <summary>Where a route is to lead (RTA_DST), zeros without; and 0, or why it cannot be told.</summary>
         public fixed byte Destination[MaxAddress];
         public int Error;
+
+        /// <summary>Of sockets: which (struct inet_diag_req_v2), and how far the answer has come.</summary>
+        public byte Protocol;
+        public uint States;
+        public int Position;
     }
 
-    private const int QuestionSize = 36;
+    private const int QuestionSize = 48;
 
     private struct State
     {
         public WaitQueue Queue;
         public uint Port;
+        public bool AsksForSockets;
         public int Count;
         public fixed byte Questions[MaxQuestions * QuestionSize];
     }
@@ -64,7 +71,8 @@ internal static unsafe class NetlinkSocket
     private static ReadOnlySpan<byte> Name() => "socket"u8;
 
     /// <summary>A new open file; null: ENFILE.</summary>
-    public static File* Create(uint flags)
+    /// <param name="asksForSockets">NETLINK_SOCK_DIAG.</param>
+    public static File* Create(uint flags, bool asksForSockets)
     {
         State* state = Objects.Allocate<State>();
         if (state == null)
@@ -76,6 +84,7 @@ internal static unsafe class NetlinkSocket
             return null;
         }
 
+        state->AsksForSockets = asksForSockets;
         file->Object = state;
         return file;
     }
@@ -127,6 +136,13 @@ internal static unsafe class NetlinkSocket
             question->Sequence = BinaryPrimitives.ReadUInt32LittleEndian(message.Slice(8));
             if (length > HeaderLength)
                 question->Family = message[HeaderLength];
+            if (state->AsksForSockets)
+            {
+                ReadSockets(question, message.Slice(0, length));
+                state->Count++;
+                message = message.Slice(Math.Min(length + 3 & ~3, message.Length));
+                continue;
+            }
             // struct ifinfomsg and struct ifaddrmsg have the interface's number at different places.
             if (length >= HeaderLength + 8 && question->Type == NetlinkAnswer.GetLink)
                 question->Index = BinaryPrimitives.ReadInt32LittleEndian(message.Slice(HeaderLength + 4));
@@ -139,6 +155,22 @@ internal static unsafe class NetlinkSocket
         }
 
         Readiness.Changed(&state->Queue, PollEvents.Readable);
+    }
+
+    /// <summary>struct inet_diag_req_v2: family, protocol, what else is to be told (nothing is), states.</summary>
+    private static void ReadSockets(Question* question, ReadOnlySpan<byte> message)
+    {
+        const int requestLength = 56;
+        if (message.Length < HeaderLength + requestLength)
+        {
+            // As where the kernel has nobody who knows of such sockets (AF_UNIX, AF_NETLINK, AF_PACKET).
+            question->Error = message.Length > HeaderLength + 1 ? (int)Errno.ENOENT : (int)Errno.EINVAL;
+            return;
+        }
+        question->Protocol = message[HeaderLength + 1];
+        question->States = BinaryPrimitives.ReadUInt32LittleEndian(message.Slice(HeaderLength + 4));
+        if (!NetlinkAnswer.KnowsSockets(question->Type, question->Flags, question->Family, question->Protocol))
+            question->Error = (int)Errno.ENOENT;
     }
 
     /// <summary>
@@ -219,11 +251,16 @@ internal static unsafe class NetlinkSocket
         // SAFETY: the destination is in this copy, which stays where it is.
         var made = new NetlinkAnswer(answer, question.Sequence, state->Port);
         var destination = new ReadOnlySpan<byte>(question.Destination, MaxAddress);
+        bool isWhole = true;
         if (question.Error != 0)
             made.Fail(question.Type, question.Flags, question.Error);
+        else if (state->AsksForSockets)
+            isWhole = made.Sockets(question.Family, question.Protocol, question.States, ref question.Position);
         else
             made.Make(question.Type, question.Flags, question.Family, question.Index, destination);
-        if (!peek)
+        if (!isWhole && !peek)
+            At(state, 0)->Position = question.Position;
+        else if (!peek)
         {
             state->Count--;
             for (int i = 0; i < state->Count; i++)

@@ -11,9 +11,9 @@ namespace Guestos;
 internal static unsafe class ProcSockets
 {
     // include/net/tcp_states.h
-    private const uint Established = 1;
-    private const uint Close = 7;
-    private const uint Listening = 10;
+    public const uint Established = 1;
+    public const uint Close = 7;
+    public const uint Listening = 10;
 
     /// <summary>Listeners, then connections.</summary>
     public static void Streams(TextBuffer* text, bool is6)
@@ -27,7 +27,8 @@ internal static unsafe class ProcSockets
                 continue;
             Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
             Row(text, place, endpoints, Listening, 0, 0, is6);
-            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+            Owner(text, socket);
+            text->Add((byte)'\n');
             place++;
         }
         for (int index = 0; Network.Stack != null && index < Network.Stack->ConnectionSlots; index++)
@@ -38,7 +39,8 @@ internal static unsafe class ProcSockets
             int sending = information.UnacknowledgedBytes + information.QueuedBytes;
             Row(text, place, information.Endpoints, StateOf(information.State), sending, information.ReadableBytes,
                 is6);
-            text->Add(" 00:00000000 00000000     0        0 0\n"u8);
+            Owner(text, OwnerOf(information));
+            text->Add((byte)'\n');
             place++;
         }
     }
@@ -55,7 +57,8 @@ internal static unsafe class ProcSockets
             Network.Stack->GetEndpoints(socket->Handle, out Endpoints endpoints);
             int waiting = Math.Max(0, Network.Stack->NextDatagramLength(socket->Handle));
             Row(text, place, endpoints, endpoints.RemoteAddress.IsUnspecified ? Close : Established, 0, waiting, is6);
-            text->Add(" 00:00000000 00000000     0        0 0 2 0000000000000000 0\n"u8);
+            Owner(text, socket);
+            text->Add(" 2 0000000000000000 0\n"u8);
             place++;
         }
     }
@@ -64,11 +67,27 @@ internal static unsafe class ProcSockets
         ? "  sl  local_address                         remote_address                        st tx_queue rx_queue"u8
         : "  sl  local_address rem_address   st tx_queue rx_queue"u8);
 
-    private static bool IsOf6(Socket* socket) => socket->Family == SocketAddress.Inet6;
+    public static bool IsOf6(Socket* socket) => socket->Family == SocketAddress.Inet6;
 
-    private static bool IsOf6(in ConnectionInformation connection)
+    /// <summary>Timer and retransmissions, which nobody is told; the user, the number of the socket.</summary>
+    private static void Owner(TextBuffer* text, Socket* socket)
     {
-        Socket* socket = connection.Handle >= 0 ? SocketTable.Find(connection.Handle) : null;
+        text->Add(" 00:00000000 00000000 "u8);
+        text->Add(socket != null ? socket->UserId : 0, 5);
+        text->Add("        0 "u8);
+        text->Add(NumberOf(socket));
+    }
+
+    /// <summary>Whose connection it is; null: nobody's.</summary>
+    public static Socket* OwnerOf(in ConnectionInformation connection) =>
+        connection.Handle >= 0 ? SocketTable.Find(connection.Handle) : null;
+
+    /// <summary>As stat(2) tells it of the descriptor; 0 for none.</summary>
+    public static ulong NumberOf(Socket* socket) => socket != null ? Vfs.NumberOfObject(socket) : 0;
+
+    public static bool IsOf6(in ConnectionInformation connection)
+    {
+        Socket* socket = OwnerOf(connection);
         return socket != null ? IsOf6(socket) : !connection.Endpoints.LocalAddress.IsIpv4;
     }
 
@@ -104,7 +123,7 @@ internal static unsafe class ProcSockets
         text->AddHex(port, 4, true);
     }
 
-    private static uint StateOf(TcpState state) => state switch
+    public static uint StateOf(TcpState state) => state switch
     {
         TcpState.Established => Established,
         TcpState.SynSent => 2,

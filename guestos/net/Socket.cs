@@ -40,6 +40,9 @@ internal unsafe struct Socket
     public bool PortGiven;
     public bool Listening;
 
+    /// <summary>Of one that listens: how many connections may wait (listen(2)).</summary>
+    public int Backlog;
+
     /// <summary>connect was called and its outcome has not been told yet.</summary>
     public bool Connecting;
     public bool ReadShut;

@@ -80,17 +80,33 @@ public static unsafe class Futex
     public static long Wake(FutexKey key, int count, uint bits)
     {
         int woken = 0;
-        for (Thread* thread = Threads.First; thread != null && woken < count; thread = Threads.After(thread))
+        // Those with a precedence come first, the highest of them before all others (sched(7)).
+        for (int highest = HighestOf(key, bits); woken < count; highest = HighestOf(key, bits))
         {
-            if (!Waits(thread, key) || (thread->FutexBits & bits) == 0)
-                continue;
-            if (thread->FutexKind != FutexKind.Plain)
-                return Errno.EINVAL;
-            thread->FutexWoken = true;
-            Scheduler.Wake(&thread->FutexQueue);
-            woken++;
+            for (Thread* thread = Threads.First; thread != null && woken < count; thread = Threads.After(thread))
+            {
+                if (!Waits(thread, key) || (thread->FutexBits & bits) == 0 || thread->Precedence < highest)
+                    continue;
+                if (thread->FutexKind != FutexKind.Plain)
+                    return Errno.EINVAL;
+                thread->FutexWoken = true;
+                Scheduler.Wake(&thread->FutexQueue);
+                woken++;
+            }
+            if (highest == 0)
+                break;
         }
         return woken;
+    }
+
+    /// <summary>The highest precedence of those that <see cref="Wake"/> would wake.</summary>
+    private static int HighestOf(FutexKey key, uint bits)
+    {
+        int highest = 0;
+        for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
+            if (thread->Precedence > highest && Waits(thread, key) && (thread->FutexBits & bits) != 0)
+                highest = thread->Precedence;
+        return highest;
     }
 
     /// <summary>Wakes some, and makes more of them wait for another word; how many they were.</summary>

@@ -1,10 +1,13 @@
+using System;
+
 namespace Guestos;
 
 /// <summary>
 /// Futexes that are locks with priority inheritance (futex(2), "Priority-inheritance futexes";
 /// Documentation/locking/pi-futex.rst). The word has the owner's id, and a bit that sends its unlock to the kernel,
-/// which gives the lock to the thread that has waited longest. A thread has at least the weight of each thread that
-/// waits for a lock of its own, and is scheduled as early as the first of them (<see cref="Scheduler.LendTurn"/>).
+/// which gives the lock to the thread that has waited longest, of those with the highest precedence. A thread has at
+/// least the weight and the precedence of each thread that waits for a lock of its own, and is scheduled as early as the
+/// first of them (<see cref="Scheduler.LendTurn"/>).
 /// Interrupts are off.
 /// </summary>
 public static unsafe class PriorityLocks
@@ -141,18 +144,25 @@ public static unsafe class PriorityLocks
         }
     }
 
-    /// <summary>The weight of a thread whose own weight, or whose waiters, may have changed.</summary>
-    public static void UpdateWeight(Thread* thread)
+    /// <summary>The weight and the precedence of a thread whose own, or whose waiters, may have changed.</summary>
+    public static void UpdateRank(Thread* thread)
     {
         for (int i = 0; thread != null && i < MaxChain; i++)
         {
             uint weight = Nice.WeightOf(thread);
+            byte precedence = thread->RealTimePriority;
             for (Thread* waiter = Threads.First; waiter != null; waiter = Threads.After(waiter))
-                if (waiter->LockOwner == thread && waiter->Weight > weight)
-                    weight = waiter->Weight;
-            if (thread->Weight == weight)
+            {
+                if (waiter->LockOwner != thread)
+                    continue;
+                weight = Math.Max(weight, waiter->Weight);
+                if (waiter->Precedence > precedence)
+                    precedence = waiter->Precedence;
+            }
+            if (thread->Weight == weight && thread->Precedence == precedence)
                 return;
             thread->Weight = weight;
+            Scheduler.SetPrecedence(thread, precedence);
             thread = thread->LockOwner;
         }
     }
@@ -200,7 +210,7 @@ public static unsafe class PriorityLocks
             behind = owner;
             owner = owner->LockOwner;
         }
-        UpdateWeight(waiter->LockOwner);
+        UpdateRank(waiter->LockOwner);
     }
 
     private static long Sleep(Thread* self, ulong deadline)
@@ -213,7 +223,7 @@ public static unsafe class PriorityLocks
         bool wasRequeued = self->FutexKind == FutexKind.Lock && !self->LockKey.IsNone;
         Thread* owner = self->LockOwner;
         Leave(self);
-        UpdateWeight(owner);
+        UpdateRank(owner);
         if (result == WaitResult.TimedOut)
             return Errno.ETIMEDOUT;
         if (wasRequeued)
@@ -245,8 +255,8 @@ public static unsafe class PriorityLocks
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
             if (Futex.Waits(thread, key))
                 thread->LockOwner = to;
-        UpdateWeight(from);
-        UpdateWeight(to);
+        UpdateRank(from);
+        UpdateRank(to);
     }
 
     private static bool MayMove(Thread* thread, FutexKey to) =>
@@ -267,12 +277,18 @@ public static unsafe class PriorityLocks
         thread->FutexTicket = s_tickets;
     }
 
-    /// <summary>The thread that has waited longest on a word; null: none does.</summary>
+    private static bool IsBefore(Thread* one, Thread* other) => one->Precedence != other->Precedence
+        ? one->Precedence > other->Precedence
+        : one->FutexTicket < other->FutexTicket;
+
+    /// <summary>
+    /// The thread that has waited longest on a word, of those with the highest precedence; null: none does.
+    /// </summary>
     private static Thread* FirstOf(FutexKey key)
     {
         Thread* first = null;
         for (Thread* thread = Threads.First; thread != null; thread = Threads.After(thread))
-            if (Futex.Waits(thread, key) && (first == null || thread->FutexTicket < first->FutexTicket))
+            if (Futex.Waits(thread, key) && (first == null || IsBefore(thread, first)))
                 first = thread;
         return first;
     }

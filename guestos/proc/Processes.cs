@@ -180,8 +180,12 @@ public static unsafe partial class Processes
     {
         to->FsBase = from->FsBase;
         to->GsBase = from->GsBase;
-        to->Policy = from->Policy;
-        to->NiceValue = from->NiceValue;
+        bool isReset = from->ResetsOnFork;
+        bool isRealTime = from->RealTimePriority > 0;
+        to->Policy = isReset && isRealTime ? (byte)0 : from->Policy;
+        to->RealTimePriority = isReset ? (byte)0 : from->RealTimePriority;
+        to->Precedence = to->RealTimePriority;
+        to->NiceValue = isReset && (isRealTime || from->NiceValue < 0) ? 0 : from->NiceValue;
         to->Weight = Nice.WeightOf(to);
         to->IoPriority = from->IoPriority;
         to->BlockedSignals = from->BlockedSignals;

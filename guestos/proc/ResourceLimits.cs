@@ -23,8 +23,8 @@ public enum Resource
 
 /// <summary>
 /// What a process may use, a soft and a hard limit of each resource; fork and execve keep them. Those that mean
-/// something here are looked at where the resource is taken: what nothing here takes (core dumps, message queues,
-/// real-time priorities) is at most what Linux gives, or zero.
+/// something here are looked at where the resource is taken: what nothing here takes (core dumps, message
+/// queues) is at most what Linux gives, or zero.
 /// </summary>
 public unsafe struct ResourceLimits
 {

@@ -7,8 +7,9 @@ namespace Guestos;
 /// <summary>
 /// Which thread runs. One processor; the kernel is never preempted, user mode is, by the timer. A thread's virtual time
 /// is the processor time that it had, divided by its weight; whoever has the least runs next, for a quantum. So each
-/// gets its share, and one that has slept is served at once. Called with interrupts off; what interrupt handlers may
-/// call says so.
+/// gets its share, and one that has slept is served at once. Threads with a real-time precedence (sched(7)) run before
+/// all of these, and those with more before those with less, in the order in which they came; of each second 50 ms stay
+/// for the others. Called with interrupts off; what interrupt handlers may call says so.
 /// </summary>
 public static unsafe class Scheduler
 {
@@ -23,11 +24,25 @@ public static unsafe class Scheduler
     /// <summary>A thread that wakes takes the processor from one that is ahead of it by this much.</summary>
     private const ulong Granularity = 1_000_000;
 
+    /// <summary>A turn of SCHED_RR.</summary>
+    public const ulong RealTimeTurn = 100_000_000;
+
+    /// <summary>What threads with a precedence may have of each period while others wait, too.</summary>
+    public const ulong RealTimePeriod = 1_000_000_000;
+    public const ulong RealTimeShare = 950_000_000;
+
     private static Thread* Current => Thread.Current;
 
     /// <summary>Those that wait for the processor, by virtual time, linked by RunNext and RunPrevious.</summary>
     private static Thread* s_first;
     private static Thread* s_last;
+
+    /// <summary>Those of them with a precedence, the highest first, linked likewise.</summary>
+    private static Thread* s_firstPreceding;
+
+    /// <summary>The end of the period, and what threads with a precedence had of it.</summary>
+    private static ulong s_periodEnd;
+    private static ulong s_realTimeUsed;
 
     /// <summary>The virtual time that the run queue has reached.</summary>
     private static ulong s_virtualNow;
@@ -202,7 +217,9 @@ public static unsafe class Scheduler
         var running = (Thread*)processor->CurrentThread;
         if (running == null)
             return;
-        if (thread->VirtualTime + Granularity < running->VirtualTime)
+        if (thread->Precedence > running->Precedence || running->Precedence > 0 && UsedUp
+            || (thread->Precedence | running->Precedence) == 0
+                && thread->VirtualTime + Granularity < running->VirtualTime)
             processor->Reschedule = true;
         else if (processor->QuantumEnd == ulong.MaxValue)
             processor->QuantumEnd = Clock.Monotonic + Quantum;
@@ -217,9 +234,9 @@ public static unsafe class Scheduler
         Thread* running = Current;
         if (running == null)
             return;
-        ulong reached = running->VirtualTime;
+        ulong reached = running->Precedence == 0 ? running->VirtualTime : s_virtualNow;
         if (s_first != null)
-            reached = Math.Min(s_first->VirtualTime, reached);
+            reached = running->Precedence == 0 ? Math.Min(s_first->VirtualTime, reached) : s_first->VirtualTime;
         s_virtualNow = Math.Max(s_virtualNow, reached);
     }
 
@@ -252,10 +269,10 @@ public static unsafe class Scheduler
     /// </summary>
     internal static void LendTurn(Thread* waiter, Thread* owner)
     {
-        if (owner->VirtualTime <= waiter->VirtualTime)
+        if ((owner->Precedence | waiter->Precedence) != 0 || owner->VirtualTime <= waiter->VirtualTime)
             return;
         ulong ahead = owner->VirtualTime - waiter->VirtualTime;
-        bool isQueued = owner->State == ThreadState.Runnable && owner != Current;
+        bool isQueued = IsQueued(owner);
         if (isQueued)
             Dequeue(owner);
         owner->VirtualTime = waiter->VirtualTime;
@@ -264,21 +281,90 @@ public static unsafe class Scheduler
             Enqueue(owner);
     }
 
+    private static bool IsQueued(Thread* thread) => thread->State == ThreadState.Runnable && thread != Current;
+
+    /// <summary>
+    /// Gives a thread another precedence. It comes behind those that have the same already, but before them when it had
+    /// more. One that has none any more takes its turns with the others from now on.
+    /// </summary>
+    internal static void SetPrecedence(Thread* thread, byte precedence)
+    {
+        if (thread->Precedence == precedence)
+            return;
+        bool isQueued = IsQueued(thread);
+        bool hadMore = thread->Precedence > precedence;
+        if (isQueued)
+            Dequeue(thread);
+        thread->Precedence = precedence;
+        thread->TurnUsed = 0;
+        if (precedence == 0)
+            thread->VirtualTime = s_virtualNow;
+        if (isQueued && hadMore)
+            PutBack(thread);
+        else if (isQueued)
+            Enqueue(thread);
+        LogicalProcessor.Current->Reschedule = true;
+    }
+
     private static void Dequeue(Thread* thread)
     {
         if (thread->RunPrevious != null)
             thread->RunPrevious->RunNext = thread->RunNext;
+        else if (thread->Precedence > 0)
+            s_firstPreceding = thread->RunNext;
         else
             s_first = thread->RunNext;
         if (thread->RunNext != null)
             thread->RunNext->RunPrevious = thread->RunPrevious;
-        else
+        else if (thread->Precedence == 0)
             s_last = thread->RunPrevious;
     }
 
-    /// <summary>Behind those of the same virtual time.</summary>
+    /// <summary>
+    /// The running thread waits again. It is the first of its precedence, unless it has used up its turn (SCHED_RR).
+    /// </summary>
+    private static void PutBack(Thread* thread)
+    {
+        const byte roundRobin = 2;
+        if (thread->Precedence == 0)
+            Enqueue(thread);
+        else if (thread->Policy != roundRobin || thread->TurnUsed < RealTimeTurn)
+            EnqueuePreceding(thread, thread->Precedence);
+        else
+        {
+            thread->TurnUsed = 0;
+            EnqueuePreceding(thread, thread->Precedence - 1);
+        }
+    }
+
+    /// <summary>Before all with this precedence, or less.</summary>
+    private static void EnqueuePreceding(Thread* thread, int precedence)
+    {
+        Thread* before = null;
+        Thread* after = s_firstPreceding;
+        while (after != null && after->Precedence > precedence)
+        {
+            before = after;
+            after = after->RunNext;
+        }
+        thread->RunPrevious = before;
+        thread->RunNext = after;
+        if (before != null)
+            before->RunNext = thread;
+        else
+            s_firstPreceding = thread;
+        if (after != null)
+            after->RunPrevious = thread;
+    }
+
+    /// <summary>Behind those of the same virtual time, or precedence.</summary>
     private static void Enqueue(Thread* thread)
     {
+        if (thread->Precedence > 0)
+        {
+            EnqueuePreceding(thread, thread->Precedence - 1);
+            return;
+        }
         Thread* before = s_last;
         while (before != null && before->VirtualTime > thread->VirtualTime)
             before = before->RunPrevious;
@@ -298,18 +384,40 @@ public static unsafe class Scheduler
     private static Thread* TakeNext()
     {
         Thread* thread = s_first;
+        if (s_firstPreceding != null && (thread == null || !UsedUp))
+        {
+            thread = s_firstPreceding;
+            Dequeue(thread);
+            return thread;
+        }
         if (thread == null)
             return null;
-        s_first = thread->RunNext;
-        if (s_first != null)
-            s_first->RunPrevious = null;
-        else
-            s_last = null;
+        Dequeue(thread);
         s_virtualNow = Math.Max(s_virtualNow, thread->VirtualTime);
         return thread;
     }
 
-    private static bool AnyoneWaits => s_first != null;
+    private static bool AnyoneWaits => s_first != null || s_firstPreceding != null;
+
+    /// <summary>Threads with a precedence had all that they may have of this period.</summary>
+    private static bool UsedUp => s_realTimeUsed >= RealTimeShare && Clock.Monotonic < s_periodEnd;
+
+    /// <summary>Processor time that a thread had until now.</summary>
+    private static void Charge(Thread* thread, ulong now, ulong passed)
+    {
+        if (thread->Precedence == 0)
+        {
+            thread->VirtualTime += Nice.Scale(passed, thread->Weight);
+            return;
+        }
+        thread->TurnUsed += passed;
+        if (now >= s_periodEnd)
+        {
+            s_periodEnd = now + RealTimePeriod;
+            s_realTimeUsed = 0;
+        }
+        s_realTimeUsed += passed;
+    }
 
     /// <summary>Lets others run first.</summary>
     public static void Yield()
@@ -318,7 +426,8 @@ public static unsafe class Scheduler
             return;
         Thread* thread = Current;
         AccountKernel(LogicalProcessor.Current, thread);
-        thread->VirtualTime = Math.Max(thread->VirtualTime, s_first->VirtualTime);
+        if (s_first != null)
+            thread->VirtualTime = Math.Max(thread->VirtualTime, s_first->VirtualTime);
         Enqueue(thread);
         Schedule();
     }
@@ -337,10 +446,12 @@ public static unsafe class Scheduler
         Symbols.ServeInterrupts();
         Timers.RunDue();
         bool isTurnOver = processor->Reschedule || Clock.Monotonic >= processor->QuantumEnd;
-        if (!AnyoneWaits || !isTurnOver && s_first->VirtualTime + Granularity >= thread->VirtualTime)
+        bool isBehind = s_first != null && thread->Precedence == 0
+            && s_first->VirtualTime + Granularity < thread->VirtualTime;
+        if (!AnyoneWaits || !isTurnOver && !isBehind)
             return;
         thread->Process->InvoluntarySwitches++;
-        Enqueue(thread);
+        PutBack(thread);
         Schedule();
     }
 
@@ -430,7 +541,7 @@ public static unsafe class Scheduler
         thread->UserTime += passed;
         thread->Process->UserTime += passed;
         UserTime += passed;
-        thread->VirtualTime += Nice.Scale(passed, thread->Weight);
+        Charge(thread, now, passed);
         return thread;
     }
 
@@ -442,7 +553,7 @@ public static unsafe class Scheduler
         thread->KernelTime += passed;
         thread->Process->KernelTime += passed;
         KernelTime += passed;
-        thread->VirtualTime += Nice.Scale(passed, thread->Weight);
+        Charge(thread, now, passed);
     }
 
     /// <summary>The last thing before user mode: others whose turn it is, signals, the timer.</summary>
@@ -481,7 +592,7 @@ public static unsafe class Scheduler
         }
         thread->Process->InvoluntarySwitches++;
         AccountKernel(processor, thread);
-        Enqueue(thread);
+        PutBack(thread);
         Schedule();
     }
 

@@ -81,8 +81,23 @@ public unsafe struct Thread
 
     // ---- scheduling ----
 
-    /// <summary>SCHED_OTHER, SCHED_BATCH or SCHED_IDLE.</summary>
+    /// <summary>SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH or SCHED_IDLE (sched(7)).</summary>
     public byte Policy;
+
+    /// <summary>SCHED_RESET_ON_FORK: its children have a fair policy, and no nice value below 0.</summary>
+    public bool ResetsOnFork;
+
+    /// <summary>Of SCHED_FIFO and SCHED_RR: 1 to 99; 0 of the others.</summary>
+    public byte RealTimePriority;
+
+    /// <summary>
+    /// The same, or that of a thread which waits for a lock of this one, if that is higher. Whoever has more than 0
+    /// runs before all that have less (<see cref="Scheduler.SetPrecedence"/>).
+    /// </summary>
+    public byte Precedence;
+
+    /// <summary>Nanoseconds that it had of its turn among those of its precedence (SCHED_RR).</summary>
+    public ulong TurnUsed;
 
     /// <summary>ioprio_set(2): class and level, kept and shown, since nothing waits for a disk.</summary>
     public int IoPriority;

@@ -51,6 +51,10 @@ public class AnswersTests
     [InlineData("domain", "tracing")]
     [InlineData("qemu", "restarts")]
     [InlineData("domain", "restarts")]
+    [InlineData("qemu", "socketlist")]
+    [InlineData("domain", "socketlist")]
+    [InlineData("qemu", "realtime")]
+    [InlineData("domain", "realtime")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);
 
     /// <summary>What x86-64-v3 adds with YMM registers, over system calls, switches, signals and new programs; of the host where it has them.</summary>

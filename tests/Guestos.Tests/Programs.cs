@@ -29,7 +29,7 @@ internal static class Programs
     /// </summary>
     public static string RunOnHost(string name, params string[] arguments)
     {
-        string[] command = name == "inet6" && Environment.IsPrivilegedProcess
+        string[] command = name is "inet6" or "socketlist" && Environment.IsPrivilegedProcess
             ? ["unshare", "--net", "sh", "-c", "sysctl -qw net.ipv6.conf.lo.disable_ipv6=0; ip link set lo up; exec \"$0\" \"$@\"", Path(name), .. arguments]
             : [Path(name), .. arguments];
         using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;

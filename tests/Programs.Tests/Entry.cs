@@ -34,8 +34,11 @@ internal sealed record Entry(string Name, string Source, string What, string[] T
     /// <summary>Of a program that does not run: a part of what it says in the guest.</summary>
     public string? Says { get; init; }
 
-    /// <summary>Whether it is run: all are, unless the environment's PROGRAMS names some.</summary>
-    public bool IsChosen => Environment.GetEnvironmentVariable("PROGRAMS") is not { Length: > 0 } chosen || chosen.Split(' ').Contains(Name);
+    /// <summary>Nothing installs it for a test, since that takes too much: it is run when PROGRAMS names it.</summary>
+    public bool IsOnlyByName { get; init; }
+
+    /// <summary>Whether it is run: all that can be are, unless the environment's PROGRAMS names some.</summary>
+    public bool IsChosen => Environment.GetEnvironmentVariable("PROGRAMS") is { Length: > 0 } chosen ? chosen.Split(' ').Contains(Name) : !IsOnlyByName;
 
     private static readonly string[] s_paths =
         [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin", "/sbin"];

@@ -44,6 +44,14 @@ public sealed class LargeTests : ProgramsTests
     public void A_debugger_a_renderer_and_a_database(string name) => PrintsTheSame(s_group, name);
 }
 
+public sealed class BulkyTests : ProgramsTests
+{
+    private static readonly Group s_group = new(Table.Bulky, memory: 1200);
+
+    [RootTheory, Installed(nameof(Table.Bulky)), Missing(nameof(Table.Bulky))]
+    public void Programs_that_are_large(string name) => PrintsTheSame(s_group, name);
+}
+
 public sealed class ToolchainTests : ProgramsTests
 {
     private static readonly Group s_group = new(Table.Toolchains, memory: 400);
@@ -95,7 +103,10 @@ internal sealed class MissingAttribute : InstalledAttribute
         string[] missing = [.. Entries.SelectMany(entry => entry.FindMissing()).Distinct()];
         if (missing.Length > 0)
             Skip = $"not installed: {string.Join(", ", missing)}";
+        if (Entries.Any(entry => entry.IsOnlyByName && !entry.IsChosen))
+            Skip = "run when PROGRAMS names it (docs/programs.md)";
     }
 
-    public override IEnumerable<object[]> GetData(MethodInfo method) => from entry in Entries where entry.FindMissing().Any() select new object[] { entry.Name };
+    public override IEnumerable<object[]> GetData(MethodInfo method) =>
+        from entry in Entries where entry.FindMissing().Any() || entry.IsOnlyByName && !entry.IsChosen select new object[] { entry.Name };
 }

@@ -24,6 +24,8 @@ internal static class Table
            $"/usr/share/postgresql/{Path.GetFileName(version)}", "/usr/share/zoneinfo/Etc/UTC", "/usr/share/zoneinfo/GMT"]
         : ["postgres"];
 
+    private static readonly string[] s_openMpi = ["/etc/openmpi", "/usr/share/openmpi", "/usr/lib/x86_64-linux-gnu/openmpi/lib", "/usr/lib/x86_64-linux-gnu/pmix2"];
+
     private static string[] Folders(string place, string pattern) => Directory.Exists(place) ? Directory.GetDirectories(place, pattern) : [];
 
     public static readonly Entry[] Texts =
@@ -108,6 +110,10 @@ internal static class Table
             part | $few --inh-caps=-all --reuid 1000 --regid 1000 --groups 5,6 --no-new-privs sh -c "md5sum; $tell; chown 0:0 /tmp/setpriv; chmod 700 /tmp/setpriv; kill -0 1"
             $few --securebits=+noroot,+no_setuid_fixup sh -c "$tell; chown 9:9 /tmp/setpriv"
             setpriv --bounding-set=-all --reuid 1000 --clear-groups sh -c "$tell; cat >/dev/null; kill -0 1"; true
+            """),
+        new("chrt", "util-linux", "real-time priorities, by turns and not, and the lowest share", ["chrt", "sed"], """
+            tell() { chrt -p $$ | sed "s/pid $$'s//"; }
+            part | chrt --fifo 10 dash -c 'cat | md5sum; chrt -p $$ | sed "s/pid $$//"'; chrt -r -p 5 $$; tell; part | md5sum; chrt -i -p 0 $$; tell; cat | md5sum; chrt -m
             """),
     ];
 
@@ -198,6 +204,10 @@ internal static class Table
             part >/dev/null; ip -o link show lo | sed 's/:.*//'; ip -4 -o addr show lo | sed 's/ scope.*//; 1!d'
             part >/dev/null; ip rule; cat >/dev/null; ip route get 127.0.0.1 | sed 's/ table local//'
             """),
+        new("ss", "iproute2", "who listens, and connections, by netlink", ["ss", "sed", "wc", "/bin/busybox"], """
+            busybox httpd -p 127.0.0.1:8016 -h .; part >/dev/null
+            ss -Hltn 'sport = :8016' | sed 's/  */ /g'; part >/dev/null; ss -Huan 'sport = :8016'; cat >/dev/null; ss -Hltn 'sport = :8016' | wc -l
+            """),
         new("inotifywait", "inotify-tools", "tells of files that are written", ["inotifywait", "sort", "grep", "mv"], """
             mkdir in; inotifywait -q -m -e close_write -e moved_to --format '%e %w%f' in >seen 2>&1 & waits=$!
             until [ -s seen ]; do echo x >in/first; sleep 0.1; done
@@ -238,6 +248,28 @@ internal static class Table
             } | $ask
             kill -INT $!; wait $!; grep -c -E 'PANIC|ERROR' log; true
             """),
+    ];
+
+    /// <summary>What is large to install: each is run when PROGRAMS names it.</summary>
+    public static readonly Entry[] Bulky =
+    [
+        new("ffmpeg", "ffmpeg", "sound as FLAC, pictures as MPEG-4 with two threads", ["ffmpeg", "/usr/lib/x86_64-linux-gnu/pulseaudio"], """
+            export LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/pulseaudio
+            encode() { ffmpeg -nostdin -hide_banner -loglevel fatal -cpuflags 0 "$@" -flags bitexact -f md5 -; }
+            part | encode -f u8 -ar 8000 -ac 1 -i pipe:0 -c:a flac
+            encode -f rawvideo -pix_fmt gray -s 32x24 -r 25 -i pipe:0 -c:v mpeg4 -threads 2
+            """)
+        { IsOnlyByName = true },
+        new("openmpi", "openmpi-bin", "three processes that send lines to each other by TCP", ["mpirun", "orted", .. s_openMpi], """
+            export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent=/bin/sh
+            mpirun -n 3 --oversubscribe --mca btl tcp,self --mca btl_tcp_if_include lo openmpi
+            """)
+        { Build = "mpicc -O1 -w -o $out messages.c", IsOnlyByName = true },
+        new("zig", "Zig 0.11", "threads with a lock, a heap that is checked, errors, TCP", [], "zig")
+        {
+            Build = "zig build-exe -OReleaseSafe -fstrip -target x86_64-linux -mcpu=baseline --cache-dir $out-cache --global-cache-dir $out-cache -femit-bin=$out toolchain.zig; rm -rf $out-cache $out.o",
+            IsOnlyByName = true,
+        },
     ];
 
     public static readonly Entry[] Toolchains =
@@ -351,11 +383,10 @@ internal static class Table
     public static readonly Entry[] Lacking =
     [
         new("unshare", "util-linux", "a name of its own", ["unshare"], "cat >/dev/null; unshare --uts sh -c 'echo apart'") { Lacks = "namespaces", Says = "unshare: unshare failed: Invalid argument" },
-        new("chrt", "util-linux", "a real-time priority", ["chrt"], "cat >/dev/null; chrt --fifo 10 dash -c 'echo first'") { Lacks = "real-time scheduling", Says = "chrt: failed to set pid 0's policy: Operation not permitted" },
     ];
 
     /// <summary>All that run.</summary>
-    public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Large).Concat(Toolchains).Concat(Servers);
+    public static IEnumerable<Entry> Running => Texts.Concat(Languages).Concat(Large).Concat(Bulky).Concat(Toolchains).Concat(Servers);
 
     /// <summary>A request for every fortieth line of the input.</summary>
     private static string Requests(string url) => $"while read -r number rest; do [ $((number % 40)) -ne 0 ] || curl -sS --max-time 30 {url}; done";
