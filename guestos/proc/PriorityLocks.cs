@@ -6,9 +6,8 @@ namespace Guestos;
 /// Futexes that are locks with priority inheritance (futex(2), "Priority-inheritance futexes";
 /// Documentation/locking/pi-futex.rst). The word has the owner's id, and a bit that sends its unlock to the kernel,
 /// which gives the lock to the thread that has waited longest, of those with the highest precedence. A thread has at
-/// least the weight and the precedence of each thread that waits for a lock of its own, and is scheduled as early as the
-/// first of them (<see cref="Scheduler.LendTurn"/>).
-/// Interrupts are off.
+/// least the weight and the precedence of each thread that waits for a lock of its own, and is scheduled as early as
+/// the first of them (<see cref="Scheduler.LendTurn"/>). Interrupts are off.
 /// </summary>
 public static unsafe class PriorityLocks
 {
