@@ -2,6 +2,7 @@ using System;
 using System.Linux;
 using static System.Linux.CallNumber;
 using static System.Linux.Uapi;
+using Bpf = System.Linux.Bpf;
 
 namespace Plug;
 
