@@ -148,8 +148,13 @@ internal static unsafe class Services
             return false;
         bool busy = Network.Poll();
         busy |= UploadServer.Attend(out ulong others);
-        if (!busy)
-            Network.Wait(Math.Min(deadline, others));
+        if (busy)
+            return true;
+        // The loader waits for the owner, so that nothing it says will carry an acknowledgement; and before its fork a
+        // guest that moves waits for that of everything.
+        if (UploadServer.Owner == s_client)
+            Network.Stack->Acknowledge(s_client->Socket, Idle.Now);
+        Network.Wait(Math.Min(deadline, others));
         return true;
     }
 

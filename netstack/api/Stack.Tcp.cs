@@ -249,6 +249,23 @@ public unsafe partial struct Stack
         return 0;
     }
 
+    /// <summary>
+    /// Sends an acknowledgement that is being delayed (RFC 9293 §3.8.6.3), for who knows that no data will carry it.
+    /// </summary>
+    public int Acknowledge(int socket, ulong now)
+    {
+        Stack* stack = Self;
+        Connection* c = Handles.Connection(stack, socket);
+        if (c == null)
+            return SocketError.BadSocket;
+        if (c->AcknowledgeDeadline == 0)
+            return 0;
+        c->AcknowledgeNow = true;
+        TcpOutput.Run(stack, c, now);
+        Loopback.Drain(stack, now);
+        return 0;
+    }
+
     /// <summary>While on, only full segments leave (MSG_MORE, TCP_CORK); turning it off sends the rest.</summary>
     public int Cork(int socket, bool on, ulong now)
     {

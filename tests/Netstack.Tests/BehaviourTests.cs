@@ -587,6 +587,24 @@ public sealed unsafe class BehaviourTests
     }
 
     [Fact]
+    public void DelayedAcknowledgementIsSentOnDemandOnce()
+    {
+        using TwoHosts pair = NewPair();
+        (int atA, int atB) = pair.Connect();
+        Assert.Equal(0, pair.B.Stack->Acknowledge(atB, pair.Now));
+        pair.A.Stack->Send(atA, new byte[100], pair.Now);
+        pair.Pass(0.001);
+        Assert.Equal(100, pair.A.Stack->UnacknowledgedBytes(atA));
+        int frames = 0;
+        pair.Inspect = (fromA, _) => { frames += fromA ? 0 : 1; return true; };
+        Assert.Equal((0, 0), (pair.B.Stack->Acknowledge(atB, pair.Now), pair.B.Stack->Acknowledge(atB, pair.Now)));
+        pair.Pass(0.001);
+        Assert.Equal(0, pair.A.Stack->UnacknowledgedBytes(atA));
+        pair.Pass(0.1);
+        Assert.Equal((1, 0ul), (frames, pair.B.Stack->Counters.DelayedAcknowledgements));
+    }
+
+    [Fact]
     public void LastSegmentIsSentAgainOnDemandUntilItIsAcknowledged()
     {
         using TwoHosts pair = NewPair(new FaultRates(Delay: 500_000));
