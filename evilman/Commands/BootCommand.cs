@@ -96,15 +96,18 @@ internal static class BootCommand
             addresses.Add(guest);
         using var echo = EchoSocket.Open();
         if (probe)
-            AddressProbe.DemandFree(echo, addresses);
+            AddressProbe.DemandFree(echo, addresses, used => used.Equals(addresses[0]) && EmptyMachine.IsAt(used, machineKey));
         var guestKey = Mint.GuestKey(machineKey);
         // The new key is on the disk, beside the file, before there is a machine, and takes the file's place once there
         // is a guest: the file may hold the key of an earlier guest, which still runs if this boot fails.
         using var key = keyFile is null ? null : new GuestKeyFile(keyFile, guestKey);
-        var answer = MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        var answer = MagicPinger.Demand(echo, node, token, machineKey, MagicPinger.Patience);
         using var started = new StartedMachine(node, machineKey, interrupted: () => key?.Settle());
-        Say.Step($"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the "
-            + $"machine is {answer.BootAddress}");
+        if (answer.Found)
+            started.Keep();
+        Say.Step(answer.Found ? $"{node} has the token already; its machine at {addresses[0]} is empty and has its key"
+            : $"{node} accepted the token ({Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}); the machine is "
+                + $"{answer.BootAddress}");
         var boot = addresses[0];
         using (var socket = BootClient.Open(new IPEndPoint(boot, Upload.Port), machineKey, patience))
         {

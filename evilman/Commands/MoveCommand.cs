@@ -162,9 +162,9 @@ internal static class MoveCommand
     {
         var start = Stopwatch.GetTimestamp();
         using var echo = EchoSocket.Open();
-        MagicPinger.Demand(echo, node, token, MagicPinger.Patience);
+        var isFound = MagicPinger.Demand(echo, node, token, order.MachineKey, MagicPinger.Patience).Found;
         var isInterrupted = false;
-        using var control = Begin(echo, guest, guestKey, node, order, start, patience);
+        using var control = Begin(echo, guest, guestKey, node, order, isFound, start, patience);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         var isAsked = false;
@@ -182,8 +182,10 @@ internal static class MoveCommand
             }
             if (ended is not null)
             {
-                MagicPinger.End(echo, node, order.MachineKey, MagicPinger.Patience);
-                throw new Failure($"the guest stays where it is, and the machine on {node} has been ended: "
+                if (!isFound)
+                    MagicPinger.End(echo, node, order.MachineKey, MagicPinger.Patience);
+                throw new Failure("the guest stays where it is, and the machine on "
+                    + $"{node} {(isFound ? "ends with its lease" : "has been ended")}: "
                     + (isAsked ? "cancelled" : said[^1]), isAsked ? ExitCode.Interrupted : ExitCode.Failed);
             }
             if (control.Broken is { } why)
@@ -205,12 +207,16 @@ internal static class MoveCommand
     }
 
     /// <summary>Waits for the empty machine, and commands the guest to move there.</summary>
-    static GuestControl Begin(EchoSocket echo, IPAddress guest, byte[] guestKey, IPAddress node, MoveOrder order, long start,
-        TimeSpan patience)
+    /// <param name="isFound">Somebody else has started that machine.</param>
+    static GuestControl Begin(EchoSocket echo, IPAddress guest, byte[] guestKey, IPAddress node, MoveOrder order,
+        bool isFound, long start, TimeSpan patience)
     {
         var boot = order.Destination;
         using var started = new StartedMachine(node, order.MachineKey);
-        Say.Step($"{node} accepted the token; an empty machine starts at {boot}");
+        if (isFound)
+            started.Keep();
+        Say.Step(isFound ? $"{node} has the token already; its machine at {boot} is empty and has its key"
+            : $"{node} accepted the token; an empty machine starts at {boot}");
         while (echo.Exchange(boot, new byte[16], TimeSpan.FromMilliseconds(200)) is null)
         {
             if (Stopwatch.GetElapsedTime(start) > patience)

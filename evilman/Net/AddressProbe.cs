@@ -18,12 +18,13 @@ internal static class AddressProbe
     const int Probes = 3;
     static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(150);
 
+    /// <param name="isOurs">Whether who answers at an address may have it.</param>
     /// <exception cref="Failure">One of the addresses is in use.</exception>
-    internal static void DemandFree(EchoSocket echo, IEnumerable<IPAddress> addresses)
+    internal static void DemandFree(EchoSocket echo, IEnumerable<IPAddress> addresses, Predicate<IPAddress> isOurs)
     {
         foreach (var address in addresses)
         {
-            if (Holder(echo, address) is { } holder)
+            if (Holder(echo, address) is { } holder && !isOurs(address))
                 throw new Failure($"{address} is in use: {holder} (--no-probe goes on all the same)");
         }
     }

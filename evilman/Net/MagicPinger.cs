@@ -11,13 +11,16 @@ namespace Evilman.Net;
 /// The node says that this was done before, and an earlier copy of the request has no answer: that was ours.
 /// </param>
 /// <param name="Statement">About a machine's account, where one was asked for and given.</param>
+/// <param name="Found">
+/// Somebody else has spent the boot token, and its machine waits all the same: <see cref="MagicPinger.Claim"/>.
+/// </param>
 public readonly record struct NodeAnswer(Refusal Refusal, IPAddress BootAddress, DateTimeOffset NodeTime, uint Limit,
-    TimeSpan RoundTrip, bool Repeated, byte[]? Statement = null)
+    TimeSpan RoundTrip, bool Repeated, byte[]? Statement = null, bool Found = false)
 {
     /// <summary>
     /// A request whose reply was lost has been honoured; asked again, the node can only say that it was.
     /// </summary>
-    public bool Accepted => Refusal == Refusal.None || Repeated;
+    public bool Accepted => Refusal == Refusal.None || Repeated || Found;
 
     /// <summary>One line for people: the refusal's sentence with what helps to understand it.</summary>
     public string Sentence()
@@ -77,10 +80,32 @@ public static class MagicPinger
         return payload;
     }
 
-    /// <summary>As <see cref="Send"/>, and fails unless the node accepted.</summary>
-    public static NodeAnswer Demand(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token, TimeSpan patience)
+    /// <summary>
+    /// As <see cref="Send"/>. Who reads a token on the wire can spend it first, but what he starts obeys the machine's key
+    /// alone: when the node says that the token has been used, and the machine at its boot address is empty and proves
+    /// that key, it is the customer's as if he had started it. He may have started it himself, by a command that is still
+    /// at work there, so who <see cref="NodeAnswer.Found">finds</see> a machine does not end it.
+    /// </summary>
+    internal static NodeAnswer? Claim(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token,
+        ReadOnlySpan<byte> machineKey, TimeSpan patience, TimeSpan? search = null)
     {
-        var answer = Send(wire, node, token, patience) ?? throw Failure.NoAnswer($"{node} does not answer");
+        var answer = Send(wire, node, token, patience);
+        if (answer is { Refusal: Refusal.Replayed, Accepted: false } used && BootToken.TryParse(token, out var parsed))
+            return used with { Found = EmptyMachine.IsAt(Ipv4.Address(parsed.BootAddress), machineKey, search) };
+        return answer;
+    }
+
+    /// <summary>As <see cref="Claim"/>, and fails unless there is a machine.</summary>
+    internal static NodeAnswer Demand(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token,
+        ReadOnlySpan<byte> machineKey, TimeSpan patience) => Demanded(Claim(wire, node, token, machineKey, patience), node);
+
+    /// <summary>As <see cref="Send"/>, and fails unless the node accepted.</summary>
+    public static NodeAnswer Demand(IEchoWire wire, IPAddress node, ReadOnlySpan<byte> token, TimeSpan patience) =>
+        Demanded(Send(wire, node, token, patience), node);
+
+    static NodeAnswer Demanded(NodeAnswer? heard, IPAddress node)
+    {
+        var answer = heard ?? throw Failure.NoAnswer($"{node} does not answer");
         return answer.Accepted ? answer : throw new Failure($"{node} refused: {answer.Sentence()}", ExitCode.Refused);
     }
 }

@@ -60,7 +60,7 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
         using var echo = EchoSocket.Open();
         (job, var token) = Prepare(echo, job, loader);
         var next = job.Next!;
-        var answer = MagicPinger.Send(echo, next.NodeAddress(), token, MagicPinger.Patience);
+        var answer = MagicPinger.Claim(echo, next.NodeAddress(), token, next.MachineKey(), MagicPinger.Patience);
         if (answer is not { Accepted: true })
         {
             if (answer is not null && next.Bought is not null)

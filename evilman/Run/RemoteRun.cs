@@ -100,7 +100,7 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
                 job = JobOn(JobMachine.Of(node.Name, node.Address, token, key), $"{guest}", plan.Memory >> 20);
                 starting.Begin(job);
             }
-            var answer = MagicPinger.Send(echo, node.Address, token, MagicPinger.Patience)
+            var answer = MagicPinger.Claim(echo, node.Address, token, job.Machine.MachineKey(), MagicPinger.Patience)
                 ?? throw Failure.NoAnswer($"{node.Name} ({node.Address}) does not answer");
             if (answer.Accepted)
                 return Accepted(job);
@@ -127,7 +127,8 @@ internal sealed class RemoteRun(Site site, KnownNode node, string name, RunPlan 
             JobPurchases.Standard.MarkSpent(machine, isSpent: true);
         }
         using var echo = EchoSocket.Open();
-        var answer = MagicPinger.Send(echo, job.Machine.NodeAddress(), token, MagicPinger.Patience)
+        var answer = MagicPinger.Claim(
+            echo, job.Machine.NodeAddress(), token, job.Machine.MachineKey(), MagicPinger.Patience)
             ?? throw Failure.NoAnswer($"{node.Name} ({job.Machine.Address}) does not answer");
         if (answer.Accepted)
             return Accepted(job);

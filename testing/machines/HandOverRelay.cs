@@ -18,15 +18,17 @@ public sealed class HandOverRelay : IDisposable
     private readonly Func<Socket> openSocket;
     private readonly IPAddress destination;
     private readonly Action<Passage> onCommit;
+    private readonly Action<Passage, bool, byte[]>? change;
     private readonly Socket listener;
     private readonly ManualResetEventSlim isOpen = new(true);
     private volatile bool isDisposed;
 
     /// <param name="open">Opens a TCP socket of the attacker's host.</param>
     /// <param name="onCommit">What is done with COMMIT, which is whole and has not been passed on.</param>
-    public HandOverRelay(Func<Socket> open, IPAddress destination, Action<Passage> onCommit)
+    /// <param name="change">What is done with the bytes of each record before that; whether the source has sent it.</param>
+    public HandOverRelay(Func<Socket> open, IPAddress destination, Action<Passage> onCommit, Action<Passage, bool, byte[]>? change = null)
     {
-        (openSocket, this.destination, this.onCommit) = (open, destination, onCommit);
+        (openSocket, this.destination, this.onCommit, this.change) = (open, destination, onCommit, change);
         listener = open();
         listener.Bind(new IPEndPoint(IPAddress.Any, Upload.Port));
         listener.Listen();
@@ -107,6 +109,7 @@ public sealed class HandOverRelay : IDisposable
         while (Record(near) is { } piece)
         {
             isOpen.Wait();
+            change?.Invoke(passage, true, piece);
             // After the answer to the upload and VERIFIED.
             if (piece.Length == Sealed && passage.Heard == 2)
             {
@@ -123,6 +126,7 @@ public sealed class HandOverRelay : IDisposable
     {
         for (byte[]? piece = Read(far, ChannelHello.MessageSize); piece != null; piece = Record(far))
         {
+            change?.Invoke(passage, false, piece);
             if (piece.Length == Sealed)
                 passage.Hear();
             isOpen.Wait();

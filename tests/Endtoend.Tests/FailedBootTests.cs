@@ -122,6 +122,42 @@ public sealed class FailedBootTests(Cluster shared) : IDisposable
         Cluster.Until(() => cluster.Machines(node).Count == 0, "the machine of an interrupted boot is not ended");
     }
 
+    /// <summary>
+    /// What a thief starts obeys the customer's key alone, who goes on as if he had started it. Once a guest runs there the token is spent for
+    /// him, too: nothing is uploaded over it, and it is not ended.
+    /// </summary>
+    [ClusterFact]
+    public void A_token_that_a_thief_has_spent_gives_its_machine_to_the_customer()
+    {
+        var node = cluster.OtherNode;
+        cluster.Clear(node);
+        var (token, address, key) = cluster.Buy(node, BootClient.ReadFile(Cluster.Built("images/loader-kernel")), memoryMiB: 128, forGuest: false);
+        var file = Path.Combine(folder.FullName, "token");
+        File.WriteAllBytes(file, token);
+        File.WriteAllBytes(file + ".machine-key", MachineKeyFile.Text(key));
+        File.SetUnixFileMode(file + ".machine-key", UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Spend(node, token);
+        foreach (string probe in new[] { "--no-probe=false", "--no-probe" })
+        {
+            string[] boot =
+            [
+                "boot", node.Address, "--token", file, "--loader", Cluster.Built("images/loader-kernel"), "--kernel", Cluster.Built("images/guestos"),
+                "--initramfs", Cluster.Built("guest.cpio"), "--guest-key-out", KeyFile, "--wait-port", "0", probe,
+            ];
+            var (code, said) = cluster.RunAtClient([Cluster.Built("bin/evilman"), .. boot]);
+            if (probe == "--no-probe=false")
+            {
+                Assert.True(code == 0, said);
+                Assert.Contains($"its machine at {address} is empty and has its key", said, StringComparison.Ordinal);
+                continue;
+            }
+            Assert.Equal(ExitCode.Refused, code);
+            Assert.Contains(Refusal.Replayed.Sentence(), said, StringComparison.Ordinal);
+        }
+        Assert.Single(cluster.Machines(node));
+        cluster.Clear(node);
+    }
+
     /// <summary>A guest's files that take so long that no machine has them before it is cut off: 30 MiB of zeros behind the archive's end.</summary>
     private string LongFiles()
     {

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
 using Xunit;
 
@@ -25,6 +26,36 @@ public sealed unsafe class AddressSpaceTests
         public readonly SortedDictionary<ulong, (uint Protection, byte Content)> Pages = [];
 
         public AddressSpace* At => (AddressSpace*)Space;
+    }
+
+    /// <summary>
+    /// A page at each end of all that a process can map, and no table between: a walk from one to the other passes each missing table of a
+    /// higher level at once. A walk that goes on by what a lowest-level table maps takes 2^24 steps.
+    /// </summary>
+    [Fact]
+    public void A_walk_passes_over_what_has_no_table()
+    {
+        const int Walks = 500;
+        AddressSpace* space = AddressSpace.Create();
+        ulong last = AddressSpace.End - 2 * Frames.Size;
+        foreach (ulong at in new[] { Base, last })
+        {
+            Assert.True(PageRange.TryMake(at, Frames.Size, out PageRange page));
+            Assert.True(AddressSpace.Add(space, page, ReadWrite, AreaFlags.None) != null);
+            Assert.True(PageTable.Find(space->Root, at, true) != null);
+        }
+        Stopwatch clock = Stopwatch.StartNew();
+        for (int i = 0; i < Walks; i++)
+        {
+            TableWalk tables = new(space->Root, Base, AddressSpace.End);
+            Assert.True(tables.MoveNext());
+            Assert.Equal(Base, tables.Start);
+            Assert.True(tables.MoveNext());
+            Assert.InRange(tables.Start, tables.End - (512 * Frames.Size), last);
+            Assert.False(tables.MoveNext());
+        }
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{Walks} walks take {clock.Elapsed.TotalSeconds:0} s");
+        AddressSpace.Release(space);
     }
 
     /// <summary>Mapping, protecting, touching, unmapping and forking at random, beside a model, down to the last frame.</summary>

@@ -55,6 +55,47 @@ public sealed class CommitTests : IDisposable
     }
 
     /// <summary>
+    /// All is passed on as it is, but for one bit of VERIFIED, of COMMIT, and at last of RUNNING: the guest stays twice, and the third time it
+    /// is there, and its former machine stands still.
+    /// </summary>
+    [RootTheory]
+    [InlineData("domain")]
+    public void A_bit_flipped_in_one_of_the_last_words_leaves_one_guest(string monitor)
+    {
+        const int Body = SecureChannel.LengthSize + 7;
+        guest = new Guest(space, monitor);
+        destination = Empty(monitor);
+        foreach ((int heard, bool isForth, string sentence) in new[]
+        {
+            (1, false, ""), (2, true, "the destination has not taken the guest and no longer can."),
+        })
+        {
+            using var relay = Flip(heard, isForth);
+            string said = guest.Migrate(Space.Host);
+            Assert.Contains(sentence, said, StringComparison.Ordinal);
+            Assert.EndsWith("exit 7", said, StringComparison.Ordinal);
+            guest.Hear(100);
+            Assert.False(guest.Source.HasEnded(0));
+        }
+        using Machine source = guest.Source;
+        guest.Source = destination;
+        using (Flip(2, false))
+        {
+            Assert.Contains("we have arrived", guest.Migrate(Space.Host), StringComparison.Ordinal);
+            source.Await("the guest stands still here", 60_000);
+            guest.Hear(100);
+            Assert.False(source.HasEnded(0), "the source ends without knowing");
+        }
+
+        HandOverRelay Flip(int heard, bool isForth) => new(space.Open, IPAddress.Parse(destination.Boot), passage => passage.TryCommit(),
+            (passage, forth, record) =>
+            {
+                if (forth == isForth && passage.Heard == heard && record.Length == SecureChannel.LengthSize + HandOver.Size + SecureChannel.TagSize)
+                    record[Body] ^= 1;
+            });
+    }
+
+    /// <summary>
     /// The network is cut as COMMIT is sent, for both sides, and the mover killed meanwhile: the guest stands still
     /// until it is known that it does not run there. Then it goes on, and the mover is dead.
     /// </summary>
