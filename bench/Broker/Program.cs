@@ -42,6 +42,20 @@ internal static class Program
 
     private static async Task<int> Main(string[] arguments)
     {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("bench-broker-");
+        try
+        {
+            RunningBroker.CopyProgram(folder);
+            return await Run(arguments);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<int> Run(string[] arguments)
+    {
         if (arguments is ["kill", var kills, .. var rest])
             return await Kill(int.Parse(kills, CultureInfo.InvariantCulture),
                 [.. rest.Where(word => s_kinds.Contains(word))],

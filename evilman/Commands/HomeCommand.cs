@@ -19,6 +19,13 @@ internal static class HomeCommand
 {
     const string StandardJobs = "home.toml";
 
+    /// <summary>
+    /// Threads of the pool, which only answers the kernel for a thread that looks at one machine after the other. On a busy
+    /// host it would make a new one each half second that it gets no processor, and a process that may have no further
+    /// thread ends (deploy/evilman-home.service, TasksMax).
+    /// </summary>
+    internal const int MaxPoolThreads = 4;
+
     internal static Command Create()
     {
         var jobs = Values.FileOption("--jobs", "The machines to pay for; home.toml beside the inventory otherwise.");
@@ -75,6 +82,8 @@ internal static class HomeCommand
 
     static int Run(string path, TimeSpan interval, IPAddress? listen, bool once)
     {
+        ThreadPool.SetMinThreads(1, 1); // the most is not below the least, which is one for each processor
+        ThreadPool.SetMaxThreads(MaxPoolThreads, MaxPoolThreads);
         using var socket = listen is null || once ? null : Listen(listen);
         using var stop = new ManualResetEventSlim();
         void Stop(PosixSignalContext context)

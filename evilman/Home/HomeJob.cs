@@ -19,7 +19,7 @@ internal enum Watch
     /// <summary>A TCP port that takes a connection.</summary>
     Tcp,
 
-    /// <summary>A URL whose body is a whole number, which has to rise.</summary>
+    /// <summary>A URL whose body is a whole number, which has to change.</summary>
     Counter,
 }
 

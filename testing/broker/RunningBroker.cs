@@ -14,7 +14,7 @@ namespace Tokenbroker.Tests;
 /// </summary>
 internal sealed class RunningBroker : IDisposable
 {
-    private static readonly string s_program = Environment.GetEnvironmentVariable("TOKENBROKER")
+    private static string s_program = Environment.GetEnvironmentVariable("TOKENBROKER")
         ?? Path.Combine(Repository.Root, "tokenbroker", "bin", "Release", "net10.0", "linux-x64", "tokenbroker");
 
     private readonly Process process;
@@ -26,6 +26,18 @@ internal sealed class RunningBroker : IDisposable
         this.process = process;
         process.ErrorDataReceived += (_, line) => Hear(line.Data ?? "");
         process.BeginErrorReadLine();
+    }
+
+    /// <summary>
+    /// Runs a copy of the program that TOKENBROKER names from now on. So a run of an hour tries one program, whoever builds
+    /// it anew meanwhile: «make» removes and writes it, and while a file is open for writing anywhere it is not executed
+    /// (execve(2), ETXTBSY). To be called before anything is started: a child has what is open here until it executes.
+    /// </summary>
+    internal static void CopyProgram(DirectoryInfo folder)
+    {
+        string copy = Path.Combine(folder.FullName, "tokenbroker");
+        File.Copy(s_program, copy);
+        s_program = copy;
     }
 
     /// <summary>Once it serves.</summary>

@@ -26,10 +26,18 @@ internal sealed class PayingNode : INodeLink, Market.INodeLink
     }
 
     private readonly Dictionary<string, Kept> accounts = [];
+    private readonly HashSet<string> started = [];
     private readonly Lock gate = new();
 
-    /// <summary>How many elements were paid for a machine.</summary>
-    internal long Paid(string name) => accounts[name].Elements;
+    /// <summary>How many elements were paid for a machine; 0 where the node has no such machine.</summary>
+    internal long Paid(string name) => accounts.GetValueOrDefault(name)?.Elements ?? 0;
+
+    /// <summary>What it is worth, and how much of that the machine has spent.</summary>
+    internal (long Worth, long Spent) Account(string name) =>
+        accounts.TryGetValue(name, out Kept? kept) ? (kept.Elements * kept.Value, kept.Spent) : default;
+
+    /// <summary>It is started anew: its machines have ended, and nothing is known of them.</summary>
+    internal void Restart() => accounts.Clear();
 
     /// <summary>What the node has taken of a customer's machines.</summary>
     internal void Boot(Purchase bought) => Boot(bought.Token());
@@ -38,7 +46,11 @@ internal sealed class PayingNode : INodeLink, Market.INodeLink
     {
         Assert(BootToken.TryParse(bytes, out BootToken token), "a boot token");
         Assert(token.SignedWith(Key()), "the broker's signature");
-        accounts.TryAdd(Convert.ToHexStringLower(token.ChainEnd.Bytes), new Kept
+        // A node starts each token once, and after it was started anew none of those that are older.
+        string name = Convert.ToHexStringLower(token.ChainEnd.Bytes);
+        if (!started.Add(name))
+            return;
+        accounts.Add(name, new Kept
         {
             ChainEnd = token.ChainEnd.Bytes.ToArray(), Last = token.First.Bytes.ToArray(), Count = token.ElementCount,
             Elements = token.ElementCount, Value = (long)token.Value,

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Security.Cryptography;
 using Tokenbroker.Chains;
 using Tokenbroker.Market;
@@ -16,10 +17,12 @@ internal sealed class Shop : IDisposable
     internal const long Existence = 2;
 
     private readonly Scratch scratch;
+    private readonly bool isOwner = true;
 
     internal Shop(string kind, long machines = 4, INodeLink? link = null)
     {
         scratch = new Scratch(kind);
+        Database = scratch.Database;
         Master = MasterKey.Of(RandomNumberGenerator.GetBytes(32));
         Schema.Migrate(Database, Schema.Steps);
         OperatorKey = Database.Write(session => Broker.Initialize(session, Master, Now));
@@ -28,6 +31,16 @@ internal sealed class Shop : IDisposable
         AddNode("n2", "10.0.0.2", "10.0.0.30-10.0.0.49", machines);
         Do(session => Broker.AddPlan(session, "test", new NewPlan("small", 100, 64, Guests: 1, ChainLength: 50)));
         Customer = AddCustomer("alice", Deposit);
+    }
+
+    /// <summary>One whose database was copied.</summary>
+    /// <param name="isOwner">Whether the database goes with it.</param>
+    internal Shop(Shop model, Scratch scratch, bool isOwner)
+    {
+        (this.scratch, this.isOwner) = (scratch, isOwner);
+        (Master, OperatorKey, Customer) = (model.Master, model.OperatorKey, model.Customer);
+        Database = new MortalDatabase(scratch.Database);
+        Broker = new Broker(Database, Master, () => Now);
     }
 
     internal long Now { get; set; } = 1_800_000_000;
@@ -40,7 +53,9 @@ internal sealed class Shop : IDisposable
 
     internal long Customer { get; }
 
-    internal Database Database => scratch.Database;
+    internal Database Database { get; }
+
+    internal Scratch Scratch => scratch;
 
     internal string Where => scratch.Where;
 
@@ -96,6 +111,11 @@ internal sealed class Shop : IDisposable
 
     internal long Balance(long customer) => Look(session => Broker.Balance(session, customer)).Balance;
 
+    /// <summary>Of all customers, the first one first.</summary>
+    internal List<long> Balances() => Look(session => session.All(
+        $"SELECT {Schema.BalanceOf("a.id")} FROM account a WHERE a.customer IS NOT NULL ORDER BY a.customer",
+        row => row.GetInt64(0)));
+
     /// <summary>Verified, and in order.</summary>
     internal Findings Verified()
     {
@@ -108,6 +128,7 @@ internal sealed class Shop : IDisposable
     public void Dispose()
     {
         Broker.Dispose();
-        scratch.Dispose();
+        if (isOwner)
+            scratch.Dispose();
     }
 }

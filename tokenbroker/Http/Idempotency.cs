@@ -1,7 +1,9 @@
 using System;
+using System.Diagnostics;
 using System.Linq;
 using System.Security.Cryptography;
 using System.Text;
+using System.Threading.Tasks;
 using Microsoft.AspNetCore.Http;
 using Tokenbroker.Market;
 using Tokenbroker.Secrets;
@@ -42,6 +44,36 @@ internal static class Idempotency
         hash.AppendData(Encoding.UTF8.GetBytes($"{call.Request.Method} {call.Request.Path}\n"));
         hash.AppendData(call.Body);
         return hash.GetHashAndReset();
+    }
+
+    /// <summary>Does the write and keeps its answer, or gives the answer that is kept.</summary>
+    /// <param name="before">What was found when the caller was looked up.</param>
+    /// <exception cref="Problem">It was refused and has changed nothing; or the database failed, and whether it was done is
+    /// not known.</exception>
+    internal static async Task<Answer> Do(Writer writer, Call call, Writing endpoint, Kept? before)
+    {
+        Broker broker = call.Broker;
+        string key = KeyOf(call.Request), actor = call.Actor.Name;
+        byte[] fingerprint = Fingerprint(call);
+        // What was answered before is not worked out again, however it would end today.
+        if (before is not null)
+            return before.Open(broker, actor, key, fingerprint);
+        Func<Session, object> work = broker.Database.Read(session => endpoint.Prepare(call, session))();
+        using Activity? write = Tracing.Source.StartActivity("write");
+        ActivityContext parent = write?.Context ?? default;
+        return (Answer)await writer.Do(DoIt,
+            session => Find(session, broker, actor, key, fingerprint) ?? DoIt(session), endpoint.Remembers);
+
+        // An answer that was kept since it was looked for above is found here by the database, which takes no second one.
+        Answer DoIt(Session session)
+        {
+            // On the writer's thread, which has no span of its own: what was before it was waiting.
+            using Activity? transaction = write is null ? null
+                : Tracing.Source.StartActivity("transaction", ActivityKind.Internal, parent);
+            Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
+            Keep(session, broker, actor, key, fingerprint, answer);
+            return answer;
+        }
     }
 
     /// <summary>The answer that was given before, or null.</summary>

@@ -174,7 +174,7 @@ internal sealed class Server : IAsyncDisposable
         Call call = new(broker, known.Actor, context.Request, body);
         Answer answer = endpoint switch
         {
-            Writing writing => await Do(call, writing, known.Before),
+            Writing writing => await Idempotency.Do(writer, call, writing, known.Before),
             Asking asking => new Answer(200, asking.Text(await asking.Ask(call, context.RequestAborted))),
             _ => Look(call, (Reading)endpoint),
         };
@@ -187,31 +187,6 @@ internal sealed class Server : IAsyncDisposable
     {
         Func<Session, object> work = endpoint.Prepare(call);
         return new Answer(200, endpoint.Text(broker.Database.Read(work)));
-    }
-
-    private async Task<Answer> Do(Call call, Writing endpoint, Idempotency.Kept? before)
-    {
-        string key = Idempotency.KeyOf(call.Request), actor = call.Actor.Name;
-        byte[] fingerprint = Idempotency.Fingerprint(call);
-        // What was answered before is not worked out again, however it would end today.
-        if (before is not null)
-            return before.Open(broker, actor, key, fingerprint);
-        Func<Session, object> work = broker.Database.Read(session => endpoint.Prepare(call, session))();
-        using Activity? write = Tracing.Source.StartActivity("write");
-        ActivityContext parent = write?.Context ?? default;
-        return (Answer)await writer.Do(DoIt,
-            session => Idempotency.Find(session, broker, actor, key, fingerprint) ?? DoIt(session), endpoint.Remembers);
-
-        // An answer that was kept since it was looked for above is found here by the database, which takes no second one.
-        Answer DoIt(Session session)
-        {
-            // On the writer's thread, which has no span of its own: what was before it was waiting.
-            using Activity? transaction = write is null ? null
-                : Tracing.Source.StartActivity("transaction", ActivityKind.Internal, parent);
-            Answer answer = new(endpoint.Status, endpoint.Text(work(session)));
-            Idempotency.Keep(session, broker, actor, key, fingerprint, answer);
-            return answer;
-        }
     }
 
     private Idempotency.Known Authenticate(HttpContext context, string scope, Writing? write = null)

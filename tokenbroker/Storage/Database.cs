@@ -44,25 +44,27 @@ internal abstract class Database : IDisposable
     internal abstract void BeginWrite(Session session);
 
     /// <summary>
-    /// A copy of one instant while others read and write, which nobody but its owner may read: all of it, or no file when
-    /// this throws.
+    /// A copy of one instant while others read and write, which nobody but its owner may read. It has its name once all of
+    /// it is on the disk; who is killed before leaves a file with a name of its own, which ends in ".partial".
     /// </summary>
     internal void Backup(string file)
     {
         if (Path.Exists(file))
             throw Problem.Conflict("exists", $"{file} exists already, and a backup overwrites nothing");
         Folder.Demand(file);
-        new FileStream(file, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+        string draft = $"{file}.{Path.GetRandomFileName()}.partial";
+        new FileStream(draft, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
         try
         {
-            CopyInto(file);
-            using FileStream written = new(file, FileMode.Open, FileAccess.ReadWrite);
-            written.Flush(flushToDisk: true);
+            CopyInto(draft);
+            using (FileStream written = new(draft, FileMode.Open, FileAccess.ReadWrite))
+                written.Flush(flushToDisk: true);
+            File.Move(draft, file);
         }
         catch
         {
-            File.Delete(file);
+            File.Delete(draft);
             throw;
         }
     }

@@ -102,7 +102,8 @@ internal abstract class Session : IDisposable
     /// <summary>What this statement yields; all that was sent is run before it.</summary>
     protected abstract Row Ask(string statement, ReadOnlySpan<object?> values);
 
-    private Row Answer(string statement, ReadOnlySpan<object?> values)
+    /// <summary>What this statement yields, row by row; meanwhile this session runs nothing else.</summary>
+    internal Row Query(string statement, params ReadOnlySpan<object?> values)
     {
         Count(statement);
         return Ask(statement, values);
@@ -117,20 +118,20 @@ internal abstract class Session : IDisposable
     /// <summary>The single value that a statement yields, or 0 when it yields none.</summary>
     internal long Number(string statement, params ReadOnlySpan<object?> values)
     {
-        using Row row = Answer(statement, values);
+        using Row row = Query(statement, values);
         return row.Next() && !row.IsDBNull(0) ? row.GetInt64(0) : 0;
     }
 
     /// <summary>The first row, or null.</summary>
     internal T? One<T>(string statement, Func<Row, T?> read, params ReadOnlySpan<object?> values) where T : class
     {
-        using Row row = Answer(statement, values);
+        using Row row = Query(statement, values);
         return row.Next() ? read(row) : null;
     }
 
     internal List<T> All<T>(string statement, Func<Row, T> read, params ReadOnlySpan<object?> values)
     {
-        using Row row = Answer(statement, values);
+        using Row row = Query(statement, values);
         List<T> rows = [];
         while (row.Next())
             rows.Add(read(row));
@@ -140,7 +141,7 @@ internal abstract class Session : IDisposable
     /// <summary>Hands over the rows one by one; meanwhile this session runs nothing else.</summary>
     internal void Each(string statement, Action<Row> read, params ReadOnlySpan<object?> values)
     {
-        using Row row = Answer(statement, values);
+        using Row row = Query(statement, values);
         while (row.Next())
             read(row);
     }
