@@ -321,8 +321,8 @@ internal unsafe struct Link
     public ulong Code;
 
     /// <summary>
-    /// From here on in translated blocks only. Address of the jump's displacement, which leads directly to a successor
-    /// in the same page; 0: the successor lies elsewhere.
+    /// From here on in translated blocks only. Address of the displacement of the jump that is to lead directly to the
+    /// successor; see Translator.Connect.
     /// </summary>
     public uint Site;
 

@@ -395,6 +395,13 @@ internal sealed unsafe class Emitter
         return Displacement(target);
     }
 
+    /// <summary>Jumps over the next few bytes.</summary>
+    public void JumpOver(int condition, int bytes)
+    {
+        Byte(0x70 | condition);
+        Byte(bytes);
+    }
+
     private uint Displacement(uint target)
     {
         uint site = Here;

@@ -102,6 +102,23 @@ internal sealed unsafe class Thunks
     }
 
     /// <summary>
+    /// Goes on at the link at <see cref="Pointer"/> if it is good; otherwise returns to the run loop to have it filled.
+    /// </summary>
+    /// <param name="code">TLB for code of the privilege</param>
+    public uint Follow(TlbEntry* code)
+    {
+        uint start = Start();
+        emit.Load(Scratch, HostOperand.At(Pointer, 16));
+        emit.Rorx(Scratch, Scratch, 12 - Mmu.EntryShift);
+        emit.AndImmediate32(Scratch, (Mmu.CodeTlbEntries - 1) << Mmu.EntryShift);
+        emit.Load(Scratch, HostOperand.At(Scratch, (int)(ulong)&code->Host));
+        emit.Cmp(Scratch, HostOperand.At(Pointer, 8));
+        emit.JumpIf(HostCondition.NotEqual, Fill);
+        emit.JumpTo(HostOperand.At(Pointer, 24));
+        return start;
+    }
+
+    /// <summary>
     /// Looks for the address in Pointer among recent targets; Scratch becomes the offset of its entry. Spoils Pointer
     /// and the flags.
     /// </summary>

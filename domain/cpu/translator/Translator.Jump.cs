@@ -58,6 +58,7 @@ internal sealed unsafe partial class Translator
             int slot = builder.SlotCount;
             builder.AddLink(way.Target);
             uint site = way.Site;
+            bool isNear = (way.Target ^ rip) >> 12 == 0;
             emit.PatchJump(site, emit.Here);
             StoreVectors(way.Dirty);
             if (way.UsesUpper)
@@ -65,21 +66,44 @@ internal sealed unsafe partial class Translator
             // The whole block has been charged.
             if (way.Executed != count)
                 emit.Lea(Budget, HostOperand.At(Budget, count - way.Executed));
-            if (way.Executed != count || way.Dirty != 0 || way.UsesUpper)
+            if (isNear && (way.Executed != count || way.Dirty != 0 || way.UsesUpper))
                 site = emit.Jump(emit.Here + 5);
             if (way.WithFlags)
                 SaveFlags();
+            if (!isNear)
+                site = JumpToPage(CodeEntry(way.Target));
             emit.MoveImmediate(Pointer, (ulong)(home + slot));
-            emit.Load(Scratch, HostOperand.Absolute(&CodeEntry(way.Target)->Host));
-            emit.Cmp(Scratch, HostOperand.At(Pointer, 8));
-            emit.JumpIf(HostCondition.NotEqual, thunks.Fill);
-            emit.JumpTo(HostOperand.At(Pointer, 24));
+            emit.Jump(IsUser ? userFollow : kernelFollow);
             var link = (Link*)(builder.Slots + slot);
             link->Translated = true;
             link->WithFlags = way.WithFlags;
-            link->Site = (way.Target ^ rip) >> 12 == 0 ? site : 0;
+            link->Site = site;
             link->Slot = (ushort)slot;
         }
+    }
+
+    /// <summary>
+    /// A jump that <see cref="ConnectPage"/> lets lead to a block in another page. Until then, and where the page is not
+    /// what it was then, what is emitted behind is done.
+    /// </summary>
+    /// <returns>where its displacement is</returns>
+    private uint JumpToPage(TlbEntry* page)
+    {
+        // No page has the stamp 0.
+        emit.CmpImmediate(HostOperand.Absolute(&page->Host), 0);
+        emit.JumpOver(HostCondition.NotEqual, JumpBytes);
+        return emit.Jump(emit.Here + JumpBytes);
+    }
+
+    private const int JumpBytes = 5, OverBytes = 2;
+
+    /// <param name="site">what <see cref="JumpToPage"/> has returned</param>
+    private void ConnectPage(uint site, ulong stamp, uint entry)
+    {
+        if (stamp > int.MaxValue)
+            return;
+        emit.Patch(site - 1 - OverBytes - sizeof(int), (int)stamp);
+        emit.PatchJump(site, entry);
     }
 
     /// <summary>The block ends here and goes on elsewhere.</summary>

@@ -27,7 +27,7 @@ internal sealed unsafe partial class Translator
     private readonly CpuState* s;
     private readonly Emitter emit;
     private readonly Thunks thunks;
-    private readonly uint first, kernelStray, userStray;
+    private readonly uint first, kernelStray, userStray, kernelFollow, userFollow;
 
     /// <summary>Thunks.LookAgain of the TLBs: kernel's reads and writes, the user's.</summary>
     private readonly (uint Probed, uint Whole)[] lookAgain = new (uint, uint)[4];
@@ -69,6 +69,8 @@ internal sealed unsafe partial class Translator
         lookAgain[1].Probed = thunks.LookAgain(kernelWrite, out lookAgain[1].Whole);
         lookAgain[2].Probed = thunks.LookAgain(userRead, out lookAgain[2].Whole);
         lookAgain[3].Probed = thunks.LookAgain(userWrite, out lookAgain[3].Whole);
+        kernelFollow = thunks.Follow(kernelExecute);
+        userFollow = thunks.Follow(userExecute);
         emit.Align(64);
         first = emit.Here;
     }
@@ -103,13 +105,15 @@ internal sealed unsafe partial class Translator
         ReturnStack.Empty(s);
     }
 
-    /// <summary>Lets a branch within a page lead to its successor without a look at the link.</summary>
+    /// <summary>Lets a branch lead to its successor without a look at the link.</summary>
     public void Connect(Link* link, Block* block)
     {
-        if (link->Site == 0 || block->Entry == 0)
+        if (!link->Translated || block->Entry == 0)
             return;
         var from = Block.Of(link);
-        if (from->Mode == block->Mode && from->Physical >> 12 == block->Physical >> 12)
+        if ((link->Rip ^ from->Rip) >> 12 != 0)
+            ConnectPage(link->Site, link->Generation, block->Entry);
+        else if (from->Mode == block->Mode && from->Physical >> 12 == block->Physical >> 12)
             emit.PatchJump(link->Site, link->WithFlags ? block->FlagsEntry : block->Entry);
     }
 
