@@ -51,6 +51,13 @@ public sealed class UnitTests : IDisposable
         Assert.Contains("Restart=on-failure", lines[service..]);
     }
 
+    /// <summary>ProtectSystem=strict alone leaves it writable with systemd 252 where ProtectProc=, ProtectKernelTunables= or ProtectControlGroups= stand beside it; and /run/lock is everybody's.</summary>
+    [Theory]
+    [InlineData("packetd@.service", "TemporaryFileSystem=/run:ro")] // with no socket in it, either
+    [InlineData("tokenbroker.service", "ReadOnlyPaths=/run")]
+    [InlineData("evilman-home.service", "ReadOnlyPaths=/run")]
+    public void A_service_writes_nothing_below_run(string unit, string line) => Assert.Contains(line, File.ReadAllLines(Path.Combine(s_deploy, unit)));
+
     /// <summary>A copy that starts a program which is there, so that the check finds it.</summary>
     string Copy(string unit)
     {
