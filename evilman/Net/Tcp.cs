@@ -39,18 +39,23 @@ public static class Tcp
         }
     }
 
+    /// <summary>How long the first attempt of <see cref="ConnectSoon"/> lasts at most, and the later ones.</summary>
+    static readonly TimeSpan s_firstAttempt = TimeSpan.FromMilliseconds(25), s_longestAttempt = TimeSpan.FromMilliseconds(400);
+
     /// <summary>
     /// Connects as soon as the port is listened on. A machine that is still starting loses or refuses the first
-    /// attempts, and the kernel's own retransmission waits a second; so each attempt is short and there are many.
+    /// attempts, and the kernel's own retransmission waits a second; so there are many attempts. The first are short,
+    /// since a guest starts in less than a tenth of a second; each is twice as long as the one before, up to what a
+    /// far network needs.
     /// </summary>
     public static Socket ConnectSoon(IPEndPoint to, TimeSpan patience)
     {
         var start = Stopwatch.GetTimestamp();
-        while (true)
+        for (var limit = s_firstAttempt; ; limit = limit * 2 < s_longestAttempt ? limit * 2 : s_longestAttempt)
         {
             try
             {
-                return Connect(to, TimeSpan.FromMilliseconds(400));
+                return Connect(to, limit);
             }
             catch (SocketException)
             {
