@@ -36,10 +36,13 @@ public static class Program
             Say.Complain(WhichOf(group, result.UnmatchedTokens.FirstOrDefault()));
         else if (StrangeOption(result.CommandResult.Command, args) is { } option)
             Say.Complain(option);
+        else if (Missing(result.CommandResult) is { } missing)
+            Say.Complain(missing);
         else
         {
+            // Some of its messages are lists of lines.
             foreach (var error in result.Errors)
-                Say.Complain(error.Message);
+                Say.Complain(string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
         }
         Say.Complain($"see «{Path(result.CommandResult.Command)} --help»");
         return ExitCode.Usage;
@@ -58,6 +61,14 @@ public static class Program
             return null;
         var close = names.Where(name => Distance(name, strange) <= 2).MinBy(name => Distance(name, strange));
         return $"{Path(command)} has no option {Values.Quoted(strange)}" + (close is null ? "" : $"; {close} is one");
+    }
+
+    /// <summary>For a command that was not given all of its arguments: which are missing.</summary>
+    internal static string? Missing(System.CommandLine.Parsing.CommandResult result)
+    {
+        var missing = result.Command.Arguments.Where(argument => argument.Arity.MinimumNumberOfValues > 0
+            && !argument.HasDefaultValue && result.GetResult(argument) is null or { Tokens.Count: 0 }).Select(argument => $"<{argument.Name}>").ToList();
+        return missing.Count == 0 ? null : $"{string.Join(" and ", missing)} {(missing.Count == 1 ? "is" : "are")} missing";
     }
 
     /// <summary>For a command that takes another one as its first word, and was given none, or a wrong one.</summary>

@@ -282,12 +282,14 @@ internal static class JobCommands
                 throw Failure.Usage($"there is no job {word} any more");
             int? code = null;
             var how = "";
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Say.Complain(
+                $"interrupted: {word} is remembered, and may have been asked to end: «evilman stop {word}» goes on"));
             if (job.IsUp && !result.GetValue(kill) && result.GetValue(time) is > 0 and var seconds)
             {
                 code = JobStop.Ask(job.GuestAddress, job.Key(), TimeSpan.FromSeconds(seconds), out how);
                 how += "; ";
             }
-            if (!JobEnd.TryEnd(job, out var sentence))
+            if (!JobEnd.TryEndAll(job, out var sentence))
                 throw Failure.NoAnswer($"{how}{sentence}, so {word} is remembered");
             site.Jobs.Remove(word);
             Say.Step($"{word} is gone: {how}{sentence}");

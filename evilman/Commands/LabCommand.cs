@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Generic;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using Evilman.Lab;
 using Evilman.Text;
 using Spectre.Console;
@@ -80,7 +82,7 @@ internal static class LabCommand
                 Say.Note($"  log {plan.LogFile(node)}");
             }
             Say.Note("try: evilman lab exec client -- ping -c 3 10.77.0.1");
-            Say.Note("or a program of yours: evilman run ./server --port 8080 --on node1 --detach");
+            Say.Note("or a program of yours: evilman run ./server --publish 8080 --on node1 --detach");
             return ExitCode.Done;
         });
         return command;
@@ -164,10 +166,13 @@ internal static class LabCommand
             {
                 labs++;
                 var plan = LabPlan.Load(directory);
-                var alive = LabStore.Holder(directory) is var holder && holder != 0;
+                // Inside of the lab its own processes are the only ones, and the first of them is the holder's child.
+                var inner = Array.IndexOf(ProcessTable.Arguments(1), directory) >= 0 ? 1
+                    : LabStore.Holder(directory) is not 0 and var holder ? ProcessTable.FirstChild(holder) : 0;
+                var alive = inner != 0;
                 foreach (var node in plan.Nodes)
                 {
-                    var pid = alive ? PacketdOf(holder, node) : 0;
+                    var pid = alive ? PacketdOf(inner, node) : 0;
                     broken |= pid == 0;
                     var domains = pid == 0 ? 0 : ProcessTable.Children(pid).Count;
                     var state = pid != 0 ? "runs" : alive ? "ended" : "lab is dead";
@@ -190,11 +195,11 @@ internal static class LabCommand
         return command;
     }
 
-    /// <summary>The node's packetd, by the number it has outside the lab; 0 when it has ended.</summary>
-    static int PacketdOf(int holder, LabNode node)
+    /// <summary>The node's packetd, by the number it has here; 0 when it has ended.</summary>
+    /// <param name="inner">The first process inside of the lab.</param>
+    static int PacketdOf(int inner, LabNode node)
     {
-        var inner = ProcessTable.FirstChild(holder);
-        foreach (var child in inner == 0 ? [] : ProcessTable.Children(inner))
+        foreach (var child in ProcessTable.Children(inner))
         {
             // The command line names the node's address; a lab's nodes have different ones.
             if (Array.IndexOf(ProcessTable.Arguments(child.Pid), node.Address) >= 0)
@@ -235,6 +240,9 @@ internal static class LabCommand
                 _ => throw Failure.Usage("there are several labs: --lab NAME says which («evilman lab status» lists "
                     + "them)"),
             };
+            List<string> parts = ["client", "lan", .. plan.Nodes.Select(node => node.Name)];
+            if (!parts.Contains(result.GetValue(part)!))
+                throw Failure.Usage($"the lab has no {Values.Quoted(result.GetValue(part)!)}: it has {string.Join(", ", parts)}");
             using var process =
                 Process.Start(LabLauncher.Enter(plan, result.GetValue(part)!, result.GetValue(words)!))!;
             process.WaitForExit();

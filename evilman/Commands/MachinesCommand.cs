@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Linq;
 using System.Text.Json;
 using Evilman.Buying;
 using Evilman.Text;
@@ -20,6 +21,8 @@ internal static class MachinesCommand
         command.SetAction(result =>
         {
             var store = MachineStore.Standard;
+            if (!result.GetValue(json) && !store.Names.Any())
+                Say.Note("no machine was bought: «evilman buy NAME» buys one");
             foreach (var name in store.Names)
             {
                 if (store.Find(name) is not { } machine)

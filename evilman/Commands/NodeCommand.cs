@@ -95,7 +95,10 @@ internal static class NodeCommand
             Inventory.Add(Inventory.Folder, node);
             Say.Step($"{node.Name} is {node.Address}" + (result.GetValue(noProbe) ? "" : ", and has this secret"));
             if (node.Boot is null || node.Guests is null)
-                Say.Note("without --boot and --guests, «evilman run --on» cannot choose addresses there");
+            {
+                var lacking = string.Join(" and ", ((string?[])[node.Boot is null ? "--boot" : null, node.Guests is null ? "--guests" : null]).OfType<string>());
+                Say.Note($"without {lacking}, «evilman run --on» cannot choose addresses there");
+            }
             return Told(node);
         });
         return command;

@@ -116,6 +116,10 @@ internal static class OperatorCommands
         {
             return new StreamReader(path);
         }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new Failure($"{path}: there is no such file");
+        }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new Failure($"{path} cannot be read: {failure.Message}");

@@ -235,7 +235,7 @@ internal static class RunCommand
     static Job InTree(GuestFiles files, string what, string[] words)
     {
         if (words.Length == 0)
-            throw Failure.Usage($"which program of {what}? Name it after --: evilman run {what} -- /bin/server");
+            throw Failure.Usage($"which program of {what}? Name it after --: evilman run {what} -- /bin/PROGRAM");
         var path = ProgramCheck.Demand(files, words[0], isAlone: false);
         return new Job([path, .. words[1..]]) { HostName = HostName(Path.GetFileName(path)) };
     }

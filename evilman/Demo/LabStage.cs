@@ -225,7 +225,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         }
         catch (Failure failure)
         {
-            throw new Failure($"node {node.Letter}: {failure.Message}; its log: {Tool.LastLine(Log(node))}",
+            throw new Failure($"node {node.Letter}: {failure.Message.TrimEnd('.')}; its log: {Tool.LastLine(Log(node))}",
                 failure.ExitCode);
         }
         var process = 0;

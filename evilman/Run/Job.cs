@@ -50,6 +50,9 @@ internal sealed record Job(IReadOnlyList<string> Words)
             + "$box ifconfig -a; $box cat /proc/meminfo /proc/uptime; $box grep '^cpu ' /proc/stat",
     ];
 
+    /// <summary>Ends the guest, and with it the machine that it is in.</summary>
+    internal static IReadOnlyList<string> SwitchOff { get; } = [$"/{Tools}/busybox", "poweroff", "-f"];
+
     /// <summary>
     /// Asks the program to end, as «docker stop» does: SIGTERM to itself alone, and it is not started again. Tells its exit
     /// code when it has ended, however long that takes.

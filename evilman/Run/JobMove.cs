@@ -50,12 +50,13 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
         using var mine = jobs.Lock(name);
         var job = Settle(jobs, name, jobs.Find(name)
             ?? throw Failure.Usage($"there is no job {name}: «evilman ls» lists them"));
-        if (job.Machine.Node == to.Name)
+        var answered = JobView.Ask(job);
+        if (job.Machine.Node == to.Name && !job.IsElsewhere(answered))
             throw Failure.Usage($"{name} is on {to.Name} already");
         if (to.Guests is not null && !to.Guests.All().Contains(job.GuestAddress))
             throw Failure.Usage($"{name} has the address {job.Guest}, and {to.Name} gives {to.Guests} to guests: it cannot "
                 + "take it along");
-        var before = JobView.Ask(job) ?? throw Failure.NoAnswer($"{name} does not answer at {job.Guest}");
+        var before = answered ?? throw Failure.NoAnswer($"{name} does not answer at {job.Guest}");
         var loader = BootClient.ReadFile(Files.Find("loader-checkpoint", "run «make»"));
         using var echo = EchoSocket.Open();
         (job, var token) = Prepare(echo, job, loader);
@@ -79,8 +80,9 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
         job = Settle(jobs, name, job);
         if (job.Machine.Boot != next.Boot)
         {
-            Tell(new MoveLine("stayed", name, job.Machine.Node) { Text = why });
-            throw new Failure($"{name} stays on {job.Machine.Node}: {why}",
+            var node = job.IsElsewhere(before) ? JobView.PlaceOf(site.Nodes, before.Boot!).Name : job.Machine.Node;
+            Tell(new MoveLine("stayed", name, node) { Text = why });
+            throw new Failure($"{name} stays on {node}: {why}",
                 Outcome(isCancelled, isLate));
         }
         var total = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
@@ -222,15 +224,12 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
             }
             job = job with { Machine = next, Next = null, Moves = job.Moves + 1 };
         }
-        else if ($"{boot}" == job.Machine.Boot)
-        {
-            if (!JobEnd.TryEnd(job with { Machine = next, Next = null }, out var sentence))
-                throw Failure.NoAnswer($"{name} is on {job.Machine.Node}, and of its machine there {sentence}");
-            job = job with { Next = null };
-        }
         else
         {
-            throw new Failure($"{name} says that it is in the machine {boot}, which is not known");
+            // It has stayed, perhaps in a machine that it was moved to by other means.
+            if (!JobEnd.TryEnd(job with { Machine = next, Next = null }, out var sentence))
+                throw Failure.NoAnswer($"{name} is in the machine {boot}, and of the one that it was to move to {sentence}");
+            job = job with { Next = null };
         }
         jobs.Save(name, job);
         return job;

@@ -3,9 +3,11 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Threading;
+using Evilman.Buying;
 using Evilman.Minting;
 using Evilman.Net;
 using Wire;
@@ -15,7 +17,8 @@ namespace Evilman.Run;
 /// <summary>A job as it is shown, with --json as it is.</summary>
 /// <param name="State">
 /// starting, running, ended, moving; silent when the guest says nothing, unreachable when the node says nothing either,
-/// gone when the node says that its machine has ended.
+/// gone when the node says that its machine has ended. Elsewhere when the guest is in a machine that is not remembered: its
+/// node is then the one that has such an address to give away, or «?».
 /// </param>
 /// <param name="Code">The program's exit code, once it has ended.</param>
 /// <param name="CpuSeconds">Of processor time in the guest since it was booted.</param>
@@ -47,15 +50,29 @@ internal static class JobView
     {
         var guest = Ask(job);
         var node = guest is null ? AskNode(job.Machine) : null;
-        var state = guest is null && node == AccountState.Ended ? "gone"
-            : !job.IsUp ? "starting"
-            : job.Next is not null ? "moving"
-            : guest is { Code: not null } ? "ended"
-            : guest is not null ? "running"
-            : node is null ? "unreachable" : "silent";
-        return new JobLine(name, job.Program, job.Machine.Node, job.Machine.Address, job.Guest, state, job.Since,
+        var (place, address) = job.IsElsewhere(guest) ? PlaceOf(site.Nodes, guest!.Boot!)
+            : (job.Machine.Node, job.Machine.Address);
+        return new JobLine(name, job.Program, place, address, job.Guest, StateOf(job, guest, node), job.Since,
             job.Moves, job.Ports, job.MemoryMib, guest?.Code, guest is null ? null : guest.CpuTicks / 100.0,
             guest?.MemoryKib, site.Lab?.Id);
+    }
+
+    /// <param name="guest">What the guest says; null when it says nothing.</param>
+    /// <param name="node">What the node says of its machine; null when it says nothing, or was not asked.</param>
+    internal static string StateOf(RunningJob job, GuestState? guest, AccountState? node) =>
+        guest is null && node == AccountState.Ended ? "gone"
+        : !job.IsUp ? "starting"
+        : job.Next is not null ? "moving"
+        : guest is { Code: not null } ? "ended"
+        : job.IsElsewhere(guest) ? "elsewhere"
+        : guest is not null ? "running"
+        : node is null ? "unreachable" : "silent";
+
+    /// <summary>The node that gives this address to machines, if that is one alone.</summary>
+    internal static (string Name, string Address) PlaceOf(IEnumerable<KnownNode> nodes, IPAddress boot)
+    {
+        var found = nodes.Where(node => node.Boot?.All().Contains(boot) == true).ToList();
+        return found.Count == 1 ? (found[0].Name, $"{found[0].Address}") : ("?", "?");
     }
 
     /// <summary>What the guest says; null when it says nothing.</summary>

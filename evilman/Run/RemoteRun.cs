@@ -328,7 +328,7 @@ internal sealed class StartingJob : IDisposable
         try
         {
             using var mine = jobs.Lock(name);
-            var isGone = JobEnd.TryEnd(jobs.Find(name) ?? job, out sentence);
+            var isGone = JobEnd.TryEndAll(jobs.Find(name) ?? job, out sentence);
             if (isGone)
                 jobs.Remove(name);
             return isGone;
@@ -345,6 +345,41 @@ internal sealed class StartingJob : IDisposable
 internal static class JobEnd
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// Whether neither its machines are there any more nor its guest. A guest that is in a machine whose key is not known
+    /// here is told to switch itself off: it would go on otherwise, and nobody would remember its key.
+    /// </summary>
+    internal static bool TryEndAll(RunningJob job, out string sentence)
+    {
+        var guest = job.IsUp ? JobView.Ask(job) : null;
+        if (!TryEnd(job, out sentence))
+            return false;
+        if (!job.IsElsewhere(guest))
+            return true;
+        var isOff = TrySwitchOff(job);
+        sentence = isOff ? $"its guest, which had been moved to the machine {guest!.Boot}, has been switched off"
+            : $"its guest, which had been moved to the machine {guest!.Boot}, has been told to switch itself off and goes on";
+        return isOff;
+    }
+
+    static bool TrySwitchOff(RunningJob job)
+    {
+        try
+        {
+            GuestExec.Ask(job.GuestAddress, job.Key(), Job.SwitchOff, s_patience);
+        }
+        catch (Exception silent) when (silent is Failure or SocketException or IOException)
+        {
+            // The connection ends with the guest.
+        }
+        for (var tries = 0; tries < 3; tries++)
+        {
+            if (JobView.Ask(job) is null)
+                return true;
+        }
+        return false;
+    }
 
     /// <summary>Whether none of its machines is there any more, as the nodes say.</summary>
     internal static bool TryEnd(RunningJob job, out string sentence)

@@ -49,6 +49,13 @@ internal sealed record RunningJob(string Program, JobMachine Machine, string Gue
     internal IPAddress GuestAddress => IPAddress.Parse(Guest);
 
     internal byte[] Key() => Convert.FromHexString(GuestKey);
+
+    /// <summary>
+    /// Whether its guest is in a machine that is not remembered: it was moved by its address, or by itself. False where the
+    /// guest does not say where it is.
+    /// </summary>
+    internal bool IsElsewhere(GuestState? guest) =>
+        guest?.Boot is { } boot && $"{boot}" != Machine.Boot && $"{boot}" != Next?.Boot;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,

@@ -110,6 +110,15 @@ public class CommandLineTests
     }
 
     [Theory]
+    [InlineData("stop", "<name> is missing")]
+    [InlineData("exec", "<name> and <command> are missing")]
+    [InlineData("exec a", "<command> is missing")]
+    [InlineData("ping 300.1.1.1", null)]
+    [InlineData("lab down", null)]
+    public void What_is_missing_is_named(string words, string? sentence) =>
+        Assert.Equal(sentence, Program.Missing(Program.Root().Parse(words.Split(' ')).CommandResult));
+
+    [Theory]
     [InlineData("move server --to n2 --verify --limit 20 --json")]
     [InlineData("top --json --count 1")]
     [InlineData("stop server --json")]

@@ -95,6 +95,35 @@ public sealed class JobTests : IDisposable
         Assert.Equal(new GuestState(null, null, 0, 0, 0), GuestState.Read("code:\neth0 HWaddr 52:54:0A:4D:00:64\n"));
     }
 
+    /// <summary>As by its address, or by itself: what is remembered of its machine is the past.</summary>
+    [Theory]
+    [InlineData("10.0.0.100", null, "running", false)]
+    [InlineData("10.0.0.126", null, "elsewhere", true)]
+    [InlineData(null, null, "running", false)]
+    [InlineData("10.0.0.126", 3, "ended", true)]
+    public void A_guest_that_was_moved_by_other_means_is_told_to_be_elsewhere(string? boot, int? code, string state, bool isElsewhere)
+    {
+        var job = Job("10.0.0.50", "10.0.0.100") with { IsUp = true };
+        var guest = new GuestState(code, boot is null ? null : IPAddress.Parse(boot), 0, 0, 0);
+        Assert.Equal((state, isElsewhere), (JobView.StateOf(job, guest, null), job.IsElsewhere(guest)));
+        Assert.Equal("gone", JobView.StateOf(job, null, AccountState.Ended));
+        Assert.False(job.IsElsewhere(null));
+
+        // A move that is under way may be over.
+        var moving = job with { Next = new JobMachine("n2", "10.0.0.2", "10.0.0.126", new string('c', 40)) };
+        Assert.Equal(("moving", false), (JobView.StateOf(moving, guest, null), moving.IsElsewhere(guest)));
+    }
+
+    [Fact]
+    public void The_node_of_a_machine_that_is_not_remembered_is_the_one_with_such_addresses()
+    {
+        Buying.KnownNode[] nodes = [Node("n1", "10.0.0.100-10.0.0.119/24"), Node("n2", "10.0.0.120-10.0.0.139/24"), Node("n3", "10.0.0.130-10.0.0.149/24"), Node("n4", "")];
+        Assert.Equal(["n2", "?", "?"], new[] { "10.0.0.126", "10.0.0.133", "10.0.0.99" }.Select(boot => JobView.PlaceOf(nodes, IPAddress.Parse(boot)).Name));
+
+        static Buying.KnownNode Node(string name, string boot) =>
+            new(name, IPAddress.Loopback, "key") { Boot = AddressRange.TryParse(boot, out var range) ? range : null };
+    }
+
     [Fact]
     public void Tables_fit_eighty_columns_whatever_is_in_them()
     {
