@@ -396,6 +396,62 @@ public sealed unsafe class ReturnTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public void ThePageThatIsBranchedToIsAnotherByTurns(bool isConditional)
+    {
+        const ulong page = 0x300000, first = 0x310000, second = 0x320000;
+        const ulong entry = TestMachine.PageTable + (page >> 12) * 8;
+        const int count = 100;
+        var machine = Machine();
+        machine.Entry(page) = first | 7;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            a.xor(eax, eax);
+            a.mov(ecx, count);
+            a.jmp(Function);
+        });
+        machine.Place(Function, a =>
+        {
+            var same = a.CreateLabel();
+            a.test(ecx, 1);
+            a.je(same);
+            a.xor(__qword_ptr[entry], (int)(first ^ second));
+            a.invlpg(__byte_ptr[page]);
+            a.Label(ref same);
+            a.test(ecx, ecx);
+            if (isConditional)
+                a.jne(page);
+            else
+                a.jmp(page);
+            a.hlt();
+        });
+        foreach (ulong frame in new[] { first, second })
+        {
+            machine.Place(frame, TestMachine.Assemble(page, a =>
+            {
+                var end = a.CreateLabel();
+                a.imul(eax, eax, 3);
+                a.add(eax, frame == first ? 1 : 2);
+                a.dec(ecx);
+                a.je(end);
+                a.jmp(Function);
+                a.Label(ref end);
+                a.hlt();
+            }));
+        }
+        machine.RunToHalt();
+        uint expected = 0;
+        bool other = false;
+        for (int left = count; left > 0; left--)
+        {
+            other ^= (left & 1) != 0;
+            expected = expected * 3 + (other ? 2u : 1);
+        }
+        Assert.Equal((ulong)expected, machine.S->Gpr[0]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public void ThePageOfTheCallerIsAnotherWhenItIsReturnedTo(bool byControlRegister)
     {
         const ulong page = 0x300000, first = 0x310000, second = 0x320000;
