@@ -16,9 +16,6 @@ internal sealed class MortalDatabase(Database whole) : Database
 
     internal bool IsDead => isDead;
 
-    /// <summary>Instants since this was made.</summary>
-    internal int Passed { get; private set; }
-
     /// <summary>It is killed after so many instants from now on.</summary>
     internal void DieAfter(int instants) => Volatile.Write(ref left, instants);
 
@@ -39,7 +36,6 @@ internal sealed class MortalDatabase(Database whole) : Database
     /// <summary>Something is about to be done, or has been.</summary>
     internal void Instant()
     {
-        Passed++;
         if (!isDead && Interlocked.Decrement(ref left) < 0)
             isDead = true;
         if (isDead)
