@@ -18,6 +18,7 @@ internal static class MapFlags
     public const ulong BELOW_2G = 0x40;
     public const ulong GROWSDOWN = 0x100;
     public const ulong LOCKED = 0x2000;
+    public const ulong NORESERVE = 0x4000;
     public const ulong POPULATE = 0x8000;
     public const ulong FIXED_NOREPLACE = 0x100000;
 }

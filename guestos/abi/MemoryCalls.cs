@@ -113,9 +113,9 @@ public static unsafe partial class MemoryCalls
     private static long Map(AddressSpace* space, in MapRequest request)
     {
         // What could never be touched without running out is refused at once, as on Linux
-        // (Documentation/mm/overcommit-accounting).
-        bool sharesFile = request.Shared && request.File != null;
-        if (!sharesFile && (request.Protection & Protection.WRITE) != 0 && request.Pages > Frames.Total)
+        // (Documentation/mm/overcommit-accounting): but not where most of it is never to be touched.
+        bool counts = (request.Flags & MapFlags.NORESERVE) == 0 && !(request.Shared && request.File != null);
+        if (counts && (request.Protection & Protection.WRITE) != 0 && request.Pages > Frames.Total)
             return Errno.ENOMEM;
         bool isData = AddressSpace.IsData(request.Protection, request.Shared);
         if (!ResourceLimits.AllowsPages(space, request.Pages, isData))

@@ -383,6 +383,8 @@ internal static class Table
     public static readonly Entry[] Lacking =
     [
         new("unshare", "util-linux", "a name of its own", ["unshare"], "cat >/dev/null; unshare --uts sh -c 'echo apart'") { Lacks = "namespaces", Says = "unshare: unshare failed: Invalid argument" },
+        new("asan", "gcc", "what compilers make, with AddressSanitizer", ["tr"], "ASAN_OPTIONS=detect_leaks=0 asan")
+        { Build = "gcc -O1 -w -fsanitize=address -o $out toolchain.c -lm -pthread", Lacks = "addresses beyond 2^45", Says = "AddressSanitizer: CHECK failed" },
     ];
 
     /// <summary>All that run.</summary>

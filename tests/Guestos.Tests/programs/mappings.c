@@ -413,6 +413,20 @@ static void growing(void)
     munmap(top - 100 * PAGE, 100 * PAGE);
 }
 
+/* Large reserves that nobody touches cost nothing: sanitizers have their shadow in them. */
+static void reserving(void)
+{
+    char *reserve = mmap(NULL, 1ul << 44, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    map_answer("a reserve", reserve);
+    if (reserve != MAP_FAILED) {
+        reserve[1ul << 43] = reserve[(1ul << 44) - 1] = 7;
+        printf("%d %d\n", reserve[1ul << 43], reserve[1ul << 42]);
+        ASK(munmap(reserve, 1ul << 44));
+    }
+    ASK_MAP(mmap(NULL, 1ul << 44, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ASK_MAP(mmap(NULL, 1ul << 47, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
 int main(void)
 {
     mkdir("/dev/shm/mappings", 0777);
@@ -428,6 +442,7 @@ int main(void)
     meeting();
     forking();
     growing();
+    reserving();
     chdir("/");
     rmdir("/dev/shm/mappings");
     puts("all answers given");
