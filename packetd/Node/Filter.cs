@@ -40,13 +40,13 @@ public static class Filter
     /// <summary>
     /// UDP, but not to the port of DHCP clients (68). ICMP: Echo, and errors that quote a packet which was sent to the
     /// domain, since a host has no others to tell of (RFC 1122 §3.2.2). A fragment that is not the first has no such
-    /// header.
+    /// header, and begins behind all that is looked at: no receiver is to find it changed (RFC 3128).
     /// </summary>
     private static bool AllowsHeader(in Domain domain, ReadOnlySpan<byte> packet)
     {
-        bool later = (Bytes.Be16(packet, FragmentAt) & FragmentOffset) != 0;
-        if (later || packet.Length < IcmpAt + IcmpSize)
-            return later;
+        int offset = Bytes.Be16(packet, FragmentAt) & FragmentOffset;
+        if (offset != 0 || packet.Length < IcmpAt + IcmpSize)
+            return offset >= LaterFragment;
         if (packet[ProtocolAt] == ProtocolUdp)
             return Bytes.Be16(packet, UdpTargetAt) != DhcpClient;
         byte type = packet[IcmpAt];

@@ -58,6 +58,9 @@ public static class Packet
     public const ushort MoreFragments = 0x2000;
     public const ushort FragmentOffset = 0x1FFF;
 
+    /// <summary>In units of 8 bytes: behind an ICMP header and the IPv4 header that it quotes.</summary>
+    public const int LaterFragment = 4;
+
     public const byte ProtocolIcmp = 1;
     public const byte ProtocolTcp = 6;
     public const byte ProtocolUdp = 17;

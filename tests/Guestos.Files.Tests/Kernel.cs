@@ -98,6 +98,8 @@ namespace Guestos
         public fixed byte Name[NameLength];
         public PendingSignals Pending;
         public ulong BlockedSignals;
+        public byte Policy, RealTimePriority, Precedence;
+        public int NiceValue;
     }
 
     public unsafe struct Process

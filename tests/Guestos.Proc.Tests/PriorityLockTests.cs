@@ -24,7 +24,7 @@ public sealed unsafe class PriorityLockTests
     private static void SetNice(Thread* thread, int nice)
     {
         thread->NiceValue = nice;
-        PriorityLocks.UpdateWeight(thread);
+        PriorityLocks.UpdateRank(thread);
     }
 
     private static void Own(ulong word) => UserMemory.Write(word, (uint)Thread.Current->Id);

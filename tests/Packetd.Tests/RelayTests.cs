@@ -137,6 +137,12 @@ public class RelayTests
         }
         yield return ["ICMP without a header", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 1, new byte[7])];
         yield return ["UDP without a header", Frames.Ipv4(Frames.ClientMac, Frames.Mac(First), First, TestHost.Client, 17, new byte[7])];
+        // Over the header that an error quotes, or over a part of it.
+        for (byte offset = 1; offset < 4; offset++)
+        {
+            yield return [$"a later fragment of ICMP at byte {offset * 8}", With(Icmp(3, First), (10 + 21, offset))];
+            yield return [$"a later fragment of UDP at byte {offset * 8}", With(good, (10 + 21, offset))];
+        }
         yield return ["ipv6", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 0x86DD, new byte[60])];
         yield return ["vlan", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 0x8100, new byte[60])];
         yield return ["802.3 length", Frames.Ethernet(Frames.ClientMac, Frames.Mac(First), 60, new byte[60])];
@@ -190,6 +196,7 @@ public class RelayTests
         }
         yield return ["a first fragment", Fragment(Plain(First, 17, new byte[8]), 0x2000)];
         yield return ["a last fragment, of a byte", Fragment(Plain(First, 17, new byte[1]), 185)];
+        yield return ["a later fragment of ICMP at byte 32", Fragment(Icmp(3, First), 4)];
         // What stands where a header would is data there.
         yield return ["a later fragment that is like a DHCP offer", Fragment(Plain(First, 17, Dhcp(67, 68)), 0x2000 | 185)];
         yield return ["a later fragment that is like a redirect", Fragment(Icmp(5, First), 185)];
