@@ -47,7 +47,7 @@ internal static class Program
         }
         Open(options);
         if (options.DeathSignal == 0)
-            (options.DeathSignal, options.Parent) = (Lockdown.DeathSignal, Lockdown.Parent);
+            (options.DeathSignal, options.Parent) = Lockdown.FindParent();
         if (!options.NoSandbox)
             Lockdown.Reenter(Environment.GetCommandLineArgs()[0], options.WithDescriptors());
 

@@ -137,6 +137,14 @@ internal static unsafe partial class Libc
     /// <summary>sandbox/Early.S: whether namespaces of our own were entered before the runtime started.</summary>
     [LibraryImport("early")]
     public static partial int domain_has_namespaces();
+
+    /// <summary>sandbox/Early.S: the signal that the parent's death sends, as it was before that; otherwise 0.</summary>
+    [LibraryImport("early")]
+    public static partial int domain_death_signal();
+
+    /// <summary>sandbox/Early.S: who the parent was then; otherwise 0.</summary>
+    [LibraryImport("early")]
+    public static partial int domain_parent();
 }
 
 /// <summary>struct iovec.</summary>

@@ -39,12 +39,13 @@ internal static unsafe class Lockdown
     public static bool IsSecondStart(string name) => name.StartsWith(SecondStart);
 
     /// <summary>
-    /// Starts the program anew so that it can enter namespaces while it has one thread; returns when it has, or cannot.
+    /// Starts the program anew so that it can enter namespaces while it has one thread; returns when it is in some, or
+    /// cannot. A process whose network is a descriptor is from its start on (Early.S), which saves 3 ms.
     /// </summary>
     /// <param name="arguments">what the second start is told; open descriptors are inherited</param>
     public static void Reenter(string name, IReadOnlyList<string> arguments)
     {
-        if (IsSecondStart(name))
+        if (IsSecondStart(name) || HasNamespaces)
             return;
         var texts = new byte*[arguments.Count + 2];
         texts[0] = CString(SecondStart + "domain");
@@ -56,15 +57,19 @@ internal static unsafe class Lockdown
         Log.Info($"no namespaces: cannot start again: {LinuxError.Describe(Libc.Errno)}");
     }
 
-    /// <summary>The signal that the kernel sends this process when its parent dies; 0: none.</summary>
-    public static int DeathSignal
+    private static bool HasNamespaces => Libc.domain_has_namespaces() != 0;
+
+    /// <summary>
+    /// The signal that the kernel sends this process when its parent dies, 0 for none, and the parent: as they were
+    /// before this start entered namespaces.
+    /// </summary>
+    public static (int Signal, int Parent) FindParent()
     {
-        get
-        {
-            int signal = 0;
-            Libc.prctl(PR_GET_PDEATHSIG, (nuint)(&signal), 0, 0, 0);
-            return signal;
-        }
+        if (Libc.domain_parent() != 0)
+            return (Libc.domain_death_signal(), Libc.domain_parent());
+        int signal = 0;
+        Libc.prctl(PR_GET_PDEATHSIG, (nuint)(&signal), 0, 0, 0);
+        return (signal, Parent);
     }
 
     /// <summary>The parent of this process.</summary>
@@ -90,7 +95,7 @@ internal static unsafe class Lockdown
         // The second start would otherwise be known as the file it was started from, "exe".
         fixed (byte* name = "domain\0"u8)
             Libc.prctl(PR_SET_NAME, (nuint)name, 0, 0, 0);
-        if (Libc.domain_has_namespaces() == 0)
+        if (!HasNamespaces)
             Log.Info("no namespaces of its own: the kernel refuses them");
         else
             EmptyRoot();

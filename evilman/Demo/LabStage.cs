@@ -25,7 +25,8 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
     GuestControl? control;
 
     /// <summary>An empty machine: where its firmware listens, the process of its monitor, and its key.</summary>
-    sealed record EmptyMachine(IPAddress Boot, int Process, byte[] Key);
+    /// <param name="Asked">When the magic ping left (<see cref="Stopwatch.GetTimestamp"/>).</param>
+    sealed record EmptyMachine(IPAddress Boot, int Process, byte[] Key, long Asked);
 
     public IPAddress Guest { get; } = IPAddress.Parse(LabPlan.GuestAddress);
 
@@ -70,8 +71,11 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var empty = Inflate(0, image.Loader);
         machine = empty.Process;
         GuestKey = Mint.GuestKey(empty.Key);
-        using var socket = BootClient.Open(new IPEndPoint(empty.Boot, Upload.Port), empty.Key, patience);
-        Say.Step($"its firmware on {empty.Boot}:{Upload.Port} proves that it has the machine's key");
+        var connection = BootClient.Connect(new IPEndPoint(empty.Boot, Upload.Port), patience);
+        var accepted = Stopwatch.GetElapsedTime(empty.Asked);
+        using var socket = BootClient.Prove(connection, empty.Key, patience);
+        Say.Step($"its firmware on {empty.Boot}:{Upload.Port} takes a connection "
+            + $"{Quantity.Milliseconds(accepted.TotalMilliseconds)} after the ping, and proves that it has the machine's key");
         UploadBar.Show("loader, kernel and files uploaded, encrypted", report =>
             BootClient.Upload(socket, image.With(GuestKey), report, patience));
     }
@@ -219,6 +223,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         var before = ProcessTable.Children(packetd);
         using var echo = EchoSocket.Open();
         NodeAnswer answer;
+        var asked = Stopwatch.GetTimestamp();
         try
         {
             answer = MagicPinger.Demand(echo, IPAddress.Parse(node.Address), token, MagicPinger.Patience);
@@ -237,7 +242,7 @@ internal sealed class LabStage(LabPlan plan, long memoryBytes, TimeSpan patience
         Say.Step($"node {node.Letter} took a boot token in "
             + $"{Quantity.Milliseconds(answer.RoundTrip.TotalMilliseconds)}: an empty machine of "
             + $"{Quantity.Bytes(memoryBytes)} at {boot}");
-        return new EmptyMachine(boot, process, key);
+        return new EmptyMachine(boot, process, key, asked);
     }
 
     string Log(LabNode node) => File.Exists(plan.LogFile(node)) ? File.ReadAllText(plan.LogFile(node)) : "";

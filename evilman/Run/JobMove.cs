@@ -143,7 +143,16 @@ internal sealed class JobMove(Site site, string name, KnownNode to, bool json, M
                 return $"the machine at {order.Destination} does not answer";
         }
         Tell(new MoveLine("started", name, to.Name));
-        using var control = GuestControl.Move(job.GuestAddress, job.Key(), order);
+        GuestControl control;
+        try
+        {
+            control = GuestControl.Move(job.GuestAddress, job.Key(), order);
+        }
+        catch (Failure failure)
+        {
+            return failure.Message; // what became of it, the guest is asked next
+        }
+        using var open = control;
         var progress = new MoveProgress(before.MemoryKib);
         var (shown, looked, asked) = (0, start, false);
         while (true)

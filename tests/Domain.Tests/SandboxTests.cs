@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
 using Testing;
 using Xunit;
 using Xunit.Abstractions;
@@ -32,6 +33,19 @@ public class SandboxTests(ITestOutputHelper output)
     [InlineData("layers")]
     public void The_same_is_so_for_an_account_without_privileges(string probe) => AssertRefused(probe, prefix: ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]);
 
+    /// <summary>As in a machine of a node: the process enters its namespaces in its first start.</summary>
+    [Theory]
+    [InlineData("calls")]
+    [InlineData("layers")]
+    public void The_same_is_so_where_the_network_is_a_descriptor(string probe)
+    {
+        int[] pair = MachineTests.Sockets();
+        using var here = new SafeFileHandle(pair[0], ownsHandle: true);
+        using var there = new SafeFileHandle(pair[1], ownsHandle: true);
+        // Its descriptors have no gap, as those of a machine of a node have none.
+        AssertRefused(probe, prefix: ["bash", "-c", $"exec 3<&{pair[1]} {pair[1]}<&-; exec \"$0\" \"$@\""], network: 3);
+    }
+
     /// <summary>As in a machine of a node, whose address space has a limit: the collector then asks how much is used.</summary>
     [Fact]
     public void What_is_needed_works_where_the_address_space_has_a_limit() => AssertRefused("collect", prefix: ["prlimit", "--as=4294967296"]);
@@ -45,7 +59,7 @@ public class SandboxTests(ITestOutputHelper output)
         Assert.Equal((1, "domain: still alive\n"), (result.ExitCode, result.Errors));
     }
 
-    private void AssertRefused(string probe, string engine = "interpreter", IReadOnlyList<string>? prefix = null)
+    private void AssertRefused(string probe, string engine = "interpreter", IReadOnlyList<string>? prefix = null, int network = -1)
     {
         using var kernel = new Monitor.Kernel(s_halt);
         // Two that anybody may reach who is not locked in.
@@ -59,7 +73,8 @@ public class SandboxTests(ITestOutputHelper output)
         using (var client = new TcpClient("127.0.0.1", port))
         using (var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             other.Connect(name);
-        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none", "--engine", engine], probe: probe, prefix: prefix, port: port);
+        string[] itsNetwork = network < 0 ? [] : ["--net-fd", $"{network}"];
+        var result = Monitor.Run(["--kernel", kernel.Path, "--console", "none", "--engine", engine, .. itsNetwork], probe: probe, prefix: prefix, port: port);
         output.WriteLine(result.Output);
         Assert.True(result.ExitCode == 0 && result.Output.EndsWith(" 0 not refused\n", StringComparison.Ordinal), result.ToString());
         Assert.DoesNotContain("NOT REFUSED", result.Output);

@@ -100,8 +100,8 @@ public class ControlGroupKernelTests
         Expect($"more: refusal {(int)Refusal.CpuShareNotGiven}");
         Expect("half: refusal 0");
         Expect("whole: refusal 0");
-        Expect("group: +domain 50000 100000, 320 MiB");
-        Expect("group: +domain 100000 100000, 320 MiB");
+        Expect("group: /domain 50000 100000, 320 MiB");
+        Expect("group: /domain 100000 100000, 320 MiB");
         Expect("packetd: /sold/node, 1 process");
         Expect("left: 0");
         int[] shares = [.. Regex.Matches(lines.Single(line => line.StartsWith("share: ", StringComparison.Ordinal)), "[0-9]+").Select(number => int.Parse(number.Value))];
