@@ -30,12 +30,18 @@ public class FloodTests
         byte[][] bad = Enumerable.Range(0, 200).Select(i => Frames.Echo((Lab.Token(i) with { Key = new byte[16] }).Payload(), source: 0x0A000100u + (uint)i)).ToArray();
         using var stop = new CancellationTokenSource();
         int flood = PacketSocket.OpenLink(lab.ClientSpace, "l1", 10);
+        // An emulated packetd takes some ten times as long for a token: a flood of 30,000 a second is to it what all that a processor can send is to the other.
+        bool isEmulated = Platform.Emulated;
         var flooder = new Thread(() =>
         {
             // Now and then a frame for another host, which must not shorten the time for the node.
             byte[] foreign = Frames.Ipv4(Frames.Mac(0x0A000077), Frames.ClientMac, TestHost.Client, 0x0A000077, 17, new byte[20]);
             for (int i = 0; !stop.IsCancellationRequested; i++)
+            {
                 PacketSocket.Send(flood, (i % 50 == 0 ? foreign : bad[i % bad.Length]).AsSpan(10));
+                if (isEmulated && i % 32 == 0)
+                    Thread.Sleep(1);
+            }
         });
         flooder.Start();
         Thread.Sleep(300);
@@ -59,7 +65,7 @@ public class FloodTests
         stop.Cancel();
         flooder.Join();
         PacketSocket.close(flood);
-        Assert.InRange(took.Order().ElementAt(1), 0, 1000);
+        Assert.True(took.Order().ElementAt(1) <= 1000, $"{string.Join(", ", took)} ms");
         Assert.Equal(size, VirtualSize(lab.Pid));
         Assert.Equal(took.Length, Started());
 
