@@ -52,11 +52,14 @@ internal static unsafe class Program
         UploadServer.Begin(key, scratch);
         key.Clear();
         Lease.Begin(arguments.Lease);
+        // Above the window there was nothing but the key.
+        ulong zerosFrom = GuestPhysical.LoaderEnd;
         while (true)
         {
             UploadServer.Serve(arguments);
             Client* owner = UploadServer.Owner;
-            Services.Fill(table, owner, outbox, kept, startInfo);
+            Services.Fill(table, owner, outbox, kept, startInfo, zerosFrom);
+            zerosFrom = 0;
             Native.WipeStack(Layout.StackResidue);
             ((delegate*<ServiceTable*, void>)GuestPhysical.Loader)(table);
             // It came back: it refused what it was sent, and said so to the sender.

@@ -22,8 +22,9 @@ internal static unsafe class Services
     private const ulong TransmitPatience = 100_000_000;
 
     /// <param name="record">Room for the record that is being sent.</param>
+    /// <param name="zerosFrom">See <see cref="ServiceTable.ZerosFrom"/>.</param>
     public static void Fill(ServiceTable* table, Client* owner, byte* record, in StartInfo information,
-        ulong startInfoPhysical)
+        ulong startInfoPhysical, ulong zerosFrom)
     {
         s_client = owner;
         s_outbox = record;
@@ -42,6 +43,7 @@ internal static unsafe class Services
         table->CounterKilohertz = Idle.Time.CounterKilohertz;
         table->TimerKilohertz = Idle.Time.TimerKilohertz;
         table->Claim = &Claim;
+        table->ZerosFrom = zerosFrom;
         Network.Stack->SetOption(owner->Socket, SocketOption.NoDelay, 1, Idle.Now);
     }
 

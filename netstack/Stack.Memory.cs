@@ -25,6 +25,12 @@ public unsafe partial struct Stack
     internal Connection* Connections;
     internal int ConnectionCount;
 
+    /// <summary>
+    /// Slots from here on have never been used, and nobody has written to their memory: a guest that has room for
+    /// thousands of connections need not have memory for them, nor take it along when it moves.
+    /// </summary>
+    internal int ConnectionsMade;
+
     /// <summary>All slots from here on are free.</summary>
     internal int ConnectionTop;
 
@@ -190,25 +196,10 @@ public unsafe partial struct Stack
 
         for (int i = 0; i <= (int)stack->BucketMask; i++)
             stack->Buckets[i] = -1;
-        byte* ring = (byte*)stack->Connections + Round((ulong)stack->ConnectionCount * (ulong)sizeof(Connection));
         stack->FreeConnection = -1;
-        for (int i = stack->ConnectionCount - 1; i >= 0; i--)
-        {
-            Connection* c = stack->Connections + i;
-            *c = default;
-            c->Index = (short)i;
-            stack->Deadlines[i] = ulong.MaxValue;
-            if (stack->Link.TakeRing == null)
-            {
-                c->ReceiveRing = ring + (ulong)i * (stack->ReceiveBufferSize + stack->SendBufferSize);
-                c->SendRing = c->ReceiveRing + stack->ReceiveBufferSize;
-            }
-            c->QueueNext = stack->FreeConnection;
-            stack->FreeConnection = (short)i;
-        }
         for (int i = 0; i < stack->ListenerCount; i++)
             stack->Listeners[i] = default;
-        ring = (byte*)stack->Datagrams + Round((ulong)stack->DatagramCount * (ulong)sizeof(DatagramSocket));
+        byte* ring = (byte*)stack->Datagrams + Round((ulong)stack->DatagramCount * (ulong)sizeof(DatagramSocket));
         for (int i = 0; i < stack->DatagramCount; i++)
         {
             stack->Datagrams[i] = default;
@@ -227,6 +218,31 @@ public unsafe partial struct Stack
         for (int i = 0; i < stack->NeighbourCount; i++)
             stack->Neighbours[i] = new Neighbour { Held = -1 };
         return stack;
+    }
+
+    /// <summary>A slot for a connection, out of all lists. Not called without a free one.</summary>
+    internal static Connection* TakeConnection(Stack* stack)
+    {
+        stack->FreeConnections--;
+        if (stack->FreeConnection >= 0)
+        {
+            Connection* used = stack->Connections + stack->FreeConnection;
+            stack->FreeConnection = used->QueueNext;
+            return used;
+        }
+        int index = stack->ConnectionsMade;
+        stack->ConnectionsMade = index + 1;
+        Connection* c = stack->Connections + index;
+        *c = default;
+        c->Index = (short)index;
+        if (stack->Link.TakeRing == null)
+        {
+            byte* rings = (byte*)stack->Connections
+                + Round((ulong)stack->ConnectionCount * (ulong)sizeof(Connection));
+            c->ReceiveRing = rings + (ulong)index * (stack->ReceiveBufferSize + stack->SendBufferSize);
+            c->SendRing = c->ReceiveRing + stack->ReceiveBufferSize;
+        }
+        return c;
     }
 
     /// <summary>Puts the defaults in and checks the ranges.</summary>

@@ -60,4 +60,10 @@ public unsafe struct ServiceTable
     /// The firmware does not answer for it.
     /// </summary>
     public delegate*<uint, void> Claim;
+
+    /// <summary>
+    /// Physical address from which on all RAM is zeros: a monitor starts with memory of zeros, and no loader has run.
+    /// 0 when one has, or when the firmware does not know.
+    /// </summary>
+    public ulong ZerosFrom;
 }

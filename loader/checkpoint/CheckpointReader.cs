@@ -64,7 +64,8 @@ internal unsafe struct CheckpointReader(Peer peer)
         }
         uint frames = header.Frames;
         CheckpointHash kind = header.Hash;
-        FrameTable table = new(kind == CheckpointHash.Crc32CSum);
+        bool startsAsZeros = peer.ZerosFrom is not 0 and <= (ulong)CheckpointHeader.FirstFrame << 12;
+        FrameTable table = new(kind == CheckpointHash.Crc32CSum, startsAsZeros);
         refusal = ReceiveRecords(frames, ref table);
         if (refusal != CheckpointRefusal.None)
             return refusal;

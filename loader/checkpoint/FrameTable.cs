@@ -6,7 +6,9 @@ namespace Loader.Checkpoint;
 /// <summary>
 /// Which frames have come, and their hash (docs/protocols.md, "Checkpoint"), kept up to date record by record.
 /// </summary>
-internal unsafe struct FrameTable(bool hashed)
+/// <param name="hashed">Whether a hash is kept.</param>
+/// <param name="startsAsZeros">A frame that has not come yet is zeros.</param>
+internal unsafe struct FrameTable(bool hashed, bool startsAsZeros)
 {
     /// <summary>The hash of all that has come so far; 0 when there is none.</summary>
     public ulong Hash { get; private set; }
@@ -29,19 +31,20 @@ internal unsafe struct FrameTable(bool hashed)
     }
 
     /// <summary>
-    /// Makes so many frames zeros. One that is zeros already is only read: a machine's memory is that at first, and its
-    /// monitor need not have any for what nobody writes to.
+    /// Makes so many frames zeros. One that is zeros already is only read, so that a monitor need not have memory for
+    /// it; one that is known to be is not even that, since the first touch of a page costs the monitor most.
     /// </summary>
     /// <param name="frame">All of them are below the header's frames.</param>
     public void SetZero(uint frame, uint count)
     {
         for (uint end = frame + count; frame < end; frame++)
         {
+            bool isKnown = startsAsZeros && !Has(frame);
             Begin(frame);
             Note(frame);
             // SAFETY: the frame is RAM of this machine, see below.
             byte* page = (byte*)((ulong)frame << 12);
-            if (!IsZero(page))
+            if (!isKnown && !IsZero(page))
                 new Span<byte>(page, CheckpointRecord.PageSize).Clear();
             if (hashed)
                 Hash += CheckpointSum.Term(frame, Crc32C.ZeroPage);

@@ -61,6 +61,9 @@ internal readonly unsafe struct Peer(ServiceTable* services)
 
     public ulong MemoryEnd => services->MemoryEnd;
 
+    /// <summary>See <see cref="ServiceTable.ZerosFrom"/>.</summary>
+    public ulong ZerosFrom => services->ZerosFrom;
+
     public uint CounterKilohertz => services->CounterKilohertz;
 
     public uint TimerKilohertz => services->TimerKilohertz;

@@ -22,7 +22,7 @@ public static unsafe class Handles
     internal static Connection* Connection(Stack* stack, int handle)
     {
         int index = handle & ((1 << IndexBits) - 1);
-        if (handle < 0 || index >= stack->ConnectionCount)
+        if (handle < 0 || index >= stack->ConnectionsMade)
             return null;
         Connection* connection = stack->Connections + index;
         return connection->Owned

@@ -139,7 +139,7 @@ public unsafe partial struct Stack
     public bool ConnectionAt(int index, out ConnectionInformation information)
     {
         information = default;
-        if (index < 0 || index >= ConnectionCount || !Connections[index].InUse)
+        if (index < 0 || index >= ConnectionsMade || !Connections[index].InUse)
             return false;
         Describe(Connections + index, out information);
         return true;

@@ -94,10 +94,8 @@ internal static unsafe class Tcp
             RecycleOrphan(stack, now);
         if (stack->FreeConnections <= kept)
             return null;
-        short index = stack->FreeConnection;
-        Connection* c = stack->Connections + index;
-        stack->FreeConnection = c->QueueNext;
-        stack->FreeConnections--;
+        Connection* c = Stack.TakeConnection(stack);
+        short index = c->Index;
         if (index >= stack->ConnectionTop)
             stack->ConnectionTop = index + 1;
         stack->Deadlines[index] = ulong.MaxValue;

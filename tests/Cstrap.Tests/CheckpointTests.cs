@@ -81,8 +81,12 @@ public sealed class CheckpointTests
         Refused(CheckpointRefusal.WrongHash, 3, With(new CheckpointStream().Recovery().Zero(0x500).Lines(0x500, page, zeros).End(),
             cut.Length - CheckpointLines.LineSize, 2));
 
-        // And none of that keeps a right one out.
-        Assert.Contains("arrived +A0", Arrive(machine, good), StringComparison.Ordinal);
+        // And none of that keeps a right one out, in which nothing is left of what came before: the hash counts what lies beside the line.
+        byte[] left = new byte[4096];
+        Array.Fill(left, (byte)7);
+        Refused(CheckpointRefusal.Truncated, 2, new CheckpointStream().Recovery().Page(0x500, left).Unfinished());
+        byte[] afterwards = new CheckpointStream().Recovery().Zero(0x500, 2).Lines(0x500, page, zeros).End();
+        Assert.Contains("arrived +A0", Arrive(machine, afterwards), StringComparison.Ordinal);
 
         void Refused(CheckpointRefusal reason, ulong detail, byte[] stream)
         {

@@ -654,6 +654,19 @@ public sealed unsafe class BehaviourTests
         HostileTests.CheckTables(pair.A.Stack);
     }
 
+    /// <summary>What nobody uses stays as it was, so that a guest's move need not take it along; and no handle leads there.</summary>
+    [Fact]
+    public void SlotsThatWereNeverUsedAreNotWrittenTo()
+    {
+        using Host host = new(A, change: configuration => configuration with { Connections = 4096 });
+        Stack* stack = host.Stack;
+        var slots = new ReadOnlySpan<byte>(stack->Connections, stack->ConnectionCount * sizeof(Connection));
+        Assert.Equal(-1, slots.IndexOfAnyExcept((byte)0xa5));
+        for (int generation = 0; generation <= ushort.MaxValue; generation += 0xa5a5)
+            Assert.Equal(SocketError.BadSocket, stack->UnacknowledgedBytes(generation << 15 | 7));
+        Assert.False(stack->ConnectionAt(7, out _));
+    }
+
     [Fact]
     public void ConfigurationsOutOfRangeAreRefused()
     {

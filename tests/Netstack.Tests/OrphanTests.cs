@@ -88,7 +88,7 @@ public sealed unsafe class OrphanTests
     private static int[] OrphansIn(Stack* stack, TcpState state)
     {
         List<int> found = [];
-        for (int i = 0; i < stack->ConnectionCount; i++)
+        for (int i = 0; i < stack->ConnectionsMade; i++)
             if (stack->Connections[i].InUse && !stack->Connections[i].Owned && stack->Connections[i].State == state)
                 found.Add(i);
         return [.. found];

@@ -303,7 +303,7 @@ public sealed unsafe class RackTests
         pair.Inspect = (fromA, frame) => !IsData(fromA, frame) || ++segment is not (30 or 60 or 63);
         Streamer b = Stream(pair, 400_000, out int atA);
         ConnectionOf(pair.A, atA)->SackPermitted = false;
-        for (int i = 0; i < pair.B.Stack->ConnectionCount; i++)
+        for (int i = 0; i < pair.B.Stack->ConnectionsMade; i++)
             pair.B.Stack->Connections[i].SackPermitted = false;
         pair.Run(() => b.Ended, 5, "the stream ends");
         Assert.Equal((0ul, 3ul, -1L), (pair.A.Stack->Counters.RetransmissionTimeouts, pair.A.Stack->Counters.Retransmissions, b.WrongAt));
