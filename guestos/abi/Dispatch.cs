@@ -50,7 +50,7 @@ public static unsafe class Dispatch
             SystemCall.Mmap or SystemCall.Mprotect or SystemCall.Munmap or SystemCall.Brk or SystemCall.Mremap
                 or SystemCall.Madvise or SystemCall.Mlock or SystemCall.Mlock2 or SystemCall.Munlock
                 or SystemCall.Mlockall or SystemCall.Munlockall or SystemCall.Msync
-                or SystemCall.Shmat or SystemCall.Shmdt =>
+                or SystemCall.Shmat or SystemCall.Shmdt or SystemCall.RemapFilePages =>
                     MemoryCalls.Change(call, a, b, c, d, e, f),
             SystemCall.RtSigaction => SignalCalls.RtSigaction(a, b, c, d),
             SystemCall.RtSigprocmask => SignalCalls.RtSigprocmask(a, b, c, d),

@@ -37,6 +37,7 @@ public static unsafe partial class MemoryCalls
             SystemCall.Mlockall => Mlockall(a),
             SystemCall.Munlockall => Munlockall(),
             SystemCall.Mlock2 => Mlock(a, b, c),
+            SystemCall.RemapFilePages => RemapFilePages(a, b, c, d),
             SystemCall.Shmat => Shmat(a, b, c),
             SystemCall.Shmdt => Shmdt(a),
             _ => Dispatch.Unknown,
@@ -138,6 +139,8 @@ public static unsafe partial class MemoryCalls
             flags |= AreaFlags.Locked;
         if ((request.Flags & MapFlags.GROWSDOWN) != 0)
             flags |= AreaFlags.GrowsDown;
+        if ((request.Flags & MapFlags.NORESERVE) != 0)
+            flags |= AreaFlags.NoReserve;
         ulong fileEnd = request.File != null ? range.End : 0;
         if (AddressSpace.Add(space, range, protection, flags, request.File, request.Offset, fileEnd) == null)
             return Errno.ENOMEM;
@@ -304,46 +307,130 @@ public static unsafe partial class MemoryCalls
         && ResourceLimits.AllowsPages(space, added.Pages, data: true)
         && (!space->LocksFuture || ResourceLimits.MayLock(space->LockedPages, added.Pages, Errno.EAGAIN) == 0);
 
+    /// <summary>
+    /// remap_file_pages(2): another part of a shared file at pages that show one. Its flags have no effect.
+    /// </summary>
+    /// <param name="page">The file's, which is to be seen at the address.</param>
+    private static long RemapFilePages(ulong address, ulong length, ulong protection, ulong page)
+    {
+        AddressSpace* space = Process.Current->Space;
+        address &= ~InPage;
+        length &= ~InPage;
+        ulong pages = length / Frames.Size;
+        if (protection != 0 || !PageRange.TryMake(address, length, out PageRange range)
+            || page > long.MaxValue / Frames.Size - pages)
+            return Errno.EINVAL;
+        Area* area = AddressSpace.AreaAtOrAbove(space, address);
+        if (area == null || area->Start > address || !area->SharesFile)
+            return Errno.EINVAL;
+        for (Area* part = area; part->End < range.End; part = part->Next)
+        {
+            Area* next = part->Next;
+            bool goesOn = next != null && next->Start == part->End && next->File == area->File
+                && next->Flags == area->Flags;
+            if (!goesOn)
+                return Errno.EINVAL;
+            Preemption.Point();
+        }
+        var request = new MapRequest
+        {
+            Address = address,
+            Length = length,
+            Protection = area->Protection,
+            Flags = MapFlags.SHARED | MapFlags.FIXED | (area->Locked ? MapFlags.LOCKED : 0),
+            Shared = true,
+            NeverWritable = area->NeverWritable,
+            File = area->File,
+            Offset = page * Frames.Size,
+        };
+        // The mapping may be the last that holds the file.
+        MemoryObject.Operations.Hold(request.File);
+        long mapped = Map(space, request);
+        MemoryObject.Operations.Release(request.File);
+        return mapped < 0 ? mapped : 0;
+    }
+
     // Flags of mremap(2) (include/uapi/linux/mman.h).
     private const ulong MremapMayMove = 1;
     private const ulong MremapFixed = 2;
+    private const ulong MremapDontUnmap = 4;
 
     private static long Mremap(ulong address, ulong oldLength, ulong newLength, ulong flags, ulong newAddress)
     {
         AddressSpace* space = Process.Current->Space;
-        if ((address & InPage) != 0 || (flags & ~(MremapMayMove | MremapFixed)) != 0 || flags == MremapFixed
-            || !PageRange.TryMake(0, newLength, out PageRange size))
-            return Errno.EINVAL;
-        PageRange target = default;
         bool isFixed = (flags & MremapFixed) != 0;
-        if (isFixed && (!PageRange.TryMake(newAddress, newLength, out target) || newAddress < AddressSpace.MapBottom))
-            return Errno.EINVAL;
-        bool whole = PageRange.TryMake(address, oldLength, out PageRange old);
-        if (isFixed && whole && target.TryIntersect(old, out _))
+        bool stays = (flags & MremapDontUnmap) != 0;
+        bool mayMove = (flags & MremapMayMove) != 0;
+        if ((address & InPage) != 0 || (flags & ~(MremapMayMove | MremapFixed | MremapDontUnmap)) != 0
+            || (isFixed || stays) && !mayMove || stays && oldLength != newLength
+            || !PageRange.TryMake(0, newLength, out PageRange size))
             return Errno.EINVAL;
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
         if (area == null || area->Start > address)
             return Errno.EFAULT;
+        PageRange target = default;
+        if (isFixed && (!PageRange.TryMake(newAddress, newLength, out target) || newAddress < AddressSpace.MapBottom))
+            return Errno.EINVAL;
+        // Nothing of the old place is meant: another view of what is shared there.
         if (RoundUp(oldLength) == 0)
+            return Duplicate(space, area, address, size.Length, mayMove, target);
+        bool whole = PageRange.TryMake(address, oldLength, out PageRange old);
+        if (isFixed && whole && target.TryIntersect(old, out _))
             return Errno.EINVAL;
         // What is cut off may be of several areas.
-        if (whole && !isFixed && size.Length <= old.Length)
+        if (whole && !isFixed && !stays && size.Length <= old.Length)
             return Shrink(space, old, size.Length);
         if (!whole || area->End < old.End)
             return Errno.EFAULT;
-        if (isFixed)
-            return MoveTo(space, area, old, target);
-        return Grow(space, area, old, size.Length, (flags & MremapMayMove) != 0);
+        if (stays && !ResourceLimits.AllowsPages(space, old.Pages, area->IsData))
+            return Errno.ENOMEM;
+        if (stays && !isFixed && !FindPlace(space, newAddress, size.Length, out target))
+            return Errno.ENOMEM;
+        if (isFixed || stays)
+            return MoveTo(space, area, old, target, stays);
+        return Grow(space, area, old, size.Length, mayMove);
+    }
+
+    /// <summary>The place that is asked for, if it is free, or another.</summary>
+    private static bool FindPlace(AddressSpace* space, ulong wanted, ulong length, out PageRange range) =>
+        wanted >= AddressSpace.MapBottom && PageRange.TryMake(wanted & ~InPage, length, out range)
+            && AddressSpace.IsFree(space, range)
+        || AddressSpace.FindRoom(space, length, out range);
+
+    /// <summary>
+    /// An old length of 0 (mremap(2)): what an area shows from an address on is shown at another place too, if it is
+    /// shared. Of a file it may be longer than the area; what has no file is as long as it is.
+    /// </summary>
+    /// <param name="target">MREMAP_FIXED; empty: anywhere.</param>
+    private static long Duplicate(
+        AddressSpace* space, Area* area, ulong address, ulong length, bool mayMove, PageRange target)
+    {
+        if (!area->Shared || area->File == null && length > area->End - address)
+            return Errno.EINVAL;
+        long error = MayAdd(space, area, length / Frames.Size);
+        if (error < 0)
+            return error;
+        bool isFixed = target.Length != 0;
+        if (!mayMove || !isFixed && !AddressSpace.FindRoom(space, length, out target))
+            return Errno.ENOMEM;
+        if (isFixed && !AddressSpace.Unmap(space, target))
+            return Errno.ENOMEM;
+        // The target may have been a part of it.
+        area = AddressSpace.AreaAtOrAbove(space, address);
+        if (area == null || area->Start > address)
+            return Errno.EFAULT;
+        return AddressSpace.Duplicate(space, area, address, target);
     }
 
     /// <summary>MREMAP_FIXED: what was mapped at the target goes.</summary>
-    private static long MoveTo(AddressSpace* space, Area* area, PageRange old, PageRange target)
+    /// <param name="stays">MREMAP_DONTUNMAP: the old place stays mapped, without its pages.</param>
+    private static long MoveTo(AddressSpace* space, Area* area, PageRange old, PageRange target, bool stays)
     {
         ulong added = target.Pages > old.Pages ? target.Pages - old.Pages : 0;
         long error = MayAdd(space, area, added);
         if (error < 0)
             return error;
-        return AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target) : Errno.ENOMEM;
+        return AddressSpace.Unmap(space, target) ? AddressSpace.Move(space, old, target, stays) : Errno.ENOMEM;
     }
 
     private static long Shrink(AddressSpace* space, PageRange old, ulong length)
@@ -358,7 +445,7 @@ public static unsafe partial class MemoryCalls
         long error = MayAdd(space, area, added / Frames.Size);
         if (error < 0)
             return error;
-        if (length / Frames.Size > Frames.Total)
+        if (!area->MayExceedMemory(length / Frames.Size))
             return Errno.ENOMEM;
         bool staysBelowStack = length <= AddressSpace.MapTop - old.Start;
         bool mayExtend = !area->Shared || area->File != null;
@@ -370,7 +457,7 @@ public static unsafe partial class MemoryCalls
         }
         if (!mayMove || !AddressSpace.FindRoom(space, length, out PageRange target))
             return Errno.ENOMEM;
-        return AddressSpace.Move(space, old, target);
+        return AddressSpace.Move(space, old, target, stays: false);
     }
 
     /// <summary>
@@ -580,7 +667,7 @@ public static unsafe partial class MemoryCalls
             Area* area = AddressSpace.AreaAtOrAbove(space, page);
             if (area == null || area->Start > page)
                 return Errno.ENOMEM;
-            bool isPresent = (PageTable.EntryOf(space->Root, page) & PageTable.Present) != 0;
+            bool isPresent = AddressSpace.IsInMemory(space, area, page);
             if (!to.At(i).TryPut((byte)(isPresent ? 1 : 0)))
                 return Errno.EFAULT;
             Preemption.Point();

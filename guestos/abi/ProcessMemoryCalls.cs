@@ -85,7 +85,7 @@ public static unsafe class ProcessMemoryCalls
         if (address >= AddressSpace.End
             || AddressSpace.Resolve(space, address, access, Frames.UserFloor) != FaultResult.Resolved)
             return false;
-        ulong* entry = PageTable.Find(space->Root, address, false);
+        ulong* entry = PageTable.Find(space->Root, address);
         byte* page = DirectMap.At(*entry & PageTable.AddressMask);
         // SAFETY: the page is there now, and the bytes do not pass its end.
         var there = new Span<byte>(page + (address & (Frames.Size - 1)), bytes.Length);

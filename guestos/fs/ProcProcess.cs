@@ -47,10 +47,11 @@ public static unsafe class ProcProcess
                 text->Add(thread->Name, Thread.NameLength);
                 text->Add((byte)'\n');
                 break;
-            case ProcNode.ProcessMaps or ProcNode.TaskMaps:
+            case >= ProcNode.ProcessMaps and <= ProcNode.ProcessMapSums
+                or >= ProcNode.TaskMaps and <= ProcNode.TaskMapSums:
                 if (space == null || !AddressSpace.TryHold(space))
                     break;
-                Maps(space, text);
+                ProcMappings.Make(node, space, text);
                 AddressSpace.LetGo(space);
                 break;
             case ProcNode.ProcessMounts or ProcNode.TaskMounts:
@@ -272,6 +273,8 @@ public static unsafe class ProcProcess
             Size(text, "\nVmSize:\t"u8, VirtualPages(space));
             Size(text, "\nVmLck:\t"u8, space->LockedPages);
             Size(text, "\nVmRSS:\t"u8, space->ResidentPages);
+            Size(text, "\nVmData:\t"u8, space->DataPages);
+            Size(text, "\nVmPTE:\t"u8, space->TablePages);
             Size(text, "\nVmSwap:\t"u8, 0);
         }
 
@@ -340,43 +343,6 @@ public static unsafe class ProcProcess
                 return;
             text->Add(new ReadOnlySpan<byte>(piece, count));
             start += (ulong)count;
-        }
-    }
-
-    private static void Maps(AddressSpace* space, TextBuffer* text)
-    {
-        byte* path = stackalloc byte[InodeOperations.MaxText];
-        for (Area* area = space->FirstArea; area != null && !text->IsFull; area = area->Next)
-        {
-            text->AddHex(area->Start, 8);
-            text->Add((byte)'-');
-            text->AddHex(area->End, 8);
-            text->Add((byte)' ');
-            text->Add((area->Protection & Protection.READ) != 0 ? (byte)'r' : (byte)'-');
-            text->Add((area->Protection & Protection.WRITE) != 0 ? (byte)'w' : (byte)'-');
-            text->Add((area->Protection & Protection.EXEC) != 0 ? (byte)'x' : (byte)'-');
-            Inode* file = (Inode*)area->File;
-            text->Add(area->Shared && !Vdso.Is(file) ? (byte)'s' : (byte)'p');
-            text->Add((byte)' ');
-            text->AddHex(file != null ? area->Offset : 0, 8);
-            text->Add(" 00:"u8);
-            text->AddHex(file != null ? file->Volume : 0u, 2);
-            text->Add((byte)' ');
-            text->Add(file != null ? file->Number : 0);
-            if (Vdso.Is(file))
-                text->Add("                  [vdso]"u8);
-            else if (file != null && Vfs.PathOf(Guestos.Mounts.PlaceOf(file), path, InodeOperations.MaxText) > 0)
-            {
-                text->Add("                  "u8);
-                text->Add(path, InodeOperations.MaxText);
-            }
-            else if (area->Heap || area->GrowsDown && area->End == AddressSpace.StackTop)
-            {
-                text->Add(area->Heap ? "                  [heap]"u8 : "                  [stack]"u8);
-            }
-
-            text->Add((byte)'\n');
-            Preemption.Point();
         }
     }
 }

@@ -76,6 +76,8 @@ public static unsafe class ProcText
     {
         if (ProcMemory.Is(file))
             return ProcMemory.Copy(file, offset, ref to, write: false);
+        if (ProcPageMap.Is(file))
+            return ProcPageMap.Read(file, offset, ref to);
         var text = (TextBuffer*)file->Object;
         if (text == null)
         {

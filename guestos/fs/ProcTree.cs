@@ -94,6 +94,9 @@ public enum ProcNode
     ProcessEnvironment,
     ProcessName,
     ProcessMaps,
+    ProcessMapDetails,
+    ProcessMapSums,
+    ProcessPageMap,
     ProcessMounts,
     ProcessMountInformation,
     ProcessLimits,
@@ -116,6 +119,9 @@ public enum ProcNode
     TaskCommandLine,
     TaskEnvironment,
     TaskMaps,
+    TaskMapDetails,
+    TaskMapSums,
+    TaskPageMap,
     TaskMounts,
     TaskMountInformation,
     TaskLimits,
@@ -250,6 +256,9 @@ public static unsafe class ProcTree
         ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment => "environ"u8,
         ProcNode.ProcessName or ProcNode.TaskName => "comm"u8,
         ProcNode.ProcessMaps or ProcNode.TaskMaps => "maps"u8,
+        ProcNode.ProcessMapDetails or ProcNode.TaskMapDetails => "smaps"u8,
+        ProcNode.ProcessMapSums or ProcNode.TaskMapSums => "smaps_rollup"u8,
+        ProcNode.ProcessPageMap or ProcNode.TaskPageMap => "pagemap"u8,
         ProcNode.ProcessLimits or ProcNode.TaskLimits => "limits"u8,
         ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary => "auxv"u8,
         ProcNode.ProcessMemory or ProcNode.TaskMemory => "mem"u8,
@@ -445,8 +454,11 @@ public static unsafe class ProcTree
 
     /// <summary>Its memory, and where that is, likewise, whatever the permission bits say.</summary>
     private static bool MayOpen(Inode* file) =>
-        (ProcNode)file->ProcNode is not (ProcNode.ProcessMaps or ProcNode.TaskMaps or ProcNode.ProcessEnvironment
-            or ProcNode.TaskEnvironment or ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary
+        (ProcNode)file->ProcNode is not (
+            (>= ProcNode.ProcessMaps and <= ProcNode.ProcessPageMap)
+            or (>= ProcNode.TaskMaps and <= ProcNode.TaskPageMap)
+            or ProcNode.ProcessEnvironment or ProcNode.TaskEnvironment
+            or ProcNode.ProcessAuxiliary or ProcNode.TaskAuxiliary
             or ProcNode.ProcessMemory or ProcNode.TaskMemory)
         || MayFollow(file);
 

@@ -2,14 +2,21 @@ using System;
 
 namespace Guestos;
 
-/// <summary>Text that grows by page frames, up to 64 KiB; what is beyond, or finds no memory, is cut off.</summary>
+/// <summary>
+/// Text that grows by page frames, up to 64 KiB, and up to 1 MiB while half of all memory is free; what is beyond, or
+/// finds no memory, is cut off.
+/// </summary>
 public unsafe struct TextBuffer
 {
     private const int PageSize = 4096;
-    private const int PageCount = 16;
+    private const int FirstPages = 16;
+    private const int PageCount = 256;
 
     public int Length;
-    private fixed ulong pages[PageCount];
+    private fixed ulong pages[FirstPages];
+
+    /// <summary>The frame with the addresses of the pages behind the first; 0: none.</summary>
+    private ulong further;
 
     /// <summary>What is added now is cut off.</summary>
     public bool IsFull { get; private set; }
@@ -17,15 +24,40 @@ public unsafe struct TextBuffer
     public void Add(byte value)
     {
         int index = Length / PageSize;
-        if (index < PageCount && pages[index] == 0)
-            pages[index] = Frames.Allocate();
-        if (index >= PageCount || pages[index] == 0)
+        ulong page = index < PageCount ? PageAt(index) : 0;
+        if (page == 0 && index < PageCount)
+            page = MakePage(index);
+        if (page == 0)
         {
             IsFull = true;
             return;
         }
-        DirectMap.At(pages[index])[Length % PageSize] = value;
+        DirectMap.At(page)[Length % PageSize] = value;
         Length++;
+    }
+
+    private readonly ulong PageAt(int index)
+    {
+        if (index < FirstPages)
+            return pages[index];
+        return further != 0 ? ((ulong*)DirectMap.At(further))[index - FirstPages] : 0;
+    }
+
+    private ulong MakePage(int index)
+    {
+        if (index < FirstPages)
+        {
+            pages[index] = Frames.Allocate();
+            return pages[index];
+        }
+        if (Frames.Free < Frames.Total / 2)
+            return 0;
+        if (further == 0)
+            further = Frames.Allocate();
+        ulong page = further != 0 ? Frames.Allocate() : 0;
+        if (page != 0)
+            ((ulong*)DirectMap.At(further))[index - FirstPages] = page;
+        return page;
     }
 
     public void Add(ReadOnlySpan<byte> text)
@@ -89,7 +121,7 @@ public unsafe struct TextBuffer
             if (into.IsEmpty)
                 return done > 0 ? (long)done : Errno.EFAULT;
             // SAFETY: the step does not pass the page's end.
-            new ReadOnlySpan<byte>(DirectMap.At(pages[offset / PageSize]) + inPage, into.Length).CopyTo(into);
+            new ReadOnlySpan<byte>(DirectMap.At(PageAt((int)(offset / PageSize))) + inPage, into.Length).CopyTo(into);
             to.Advance((ulong)into.Length);
             offset += (ulong)into.Length;
             done += (ulong)into.Length;
@@ -102,10 +134,16 @@ public unsafe struct TextBuffer
     {
         for (int i = 0; i < PageCount; i++)
         {
-            if (pages[i] != 0)
-                Frames.Release(pages[i]);
-            pages[i] = 0;
+            ulong page = PageAt(i);
+            if (page != 0)
+                Frames.Release(page);
         }
+        for (int i = 0; i < FirstPages; i++)
+            pages[i] = 0;
+        if (further != 0)
+            Frames.Release(further);
+        further = 0;
+        IsFull = false;
 
         Length = 0;
     }

@@ -8,6 +8,12 @@ public static unsafe class DirectMap
 
     public const ulong Base = 0xffff_c000_0000_0000;
 
+    /// <summary>
+    /// User addresses are below, as on Linux: the page before 2^47 is nobody's, since the address behind a system call
+    /// at its end would not be canonical, and SYSRET would fault in ring 0 with the stack of user mode.
+    /// </summary>
+    public const ulong UserEnd = (1UL << 47) - PageSize;
+
     public static byte* At(ulong physical) => (byte*)(Base + physical);
 
     public static ulong PhysicalOf(void* kernelPointer) => (ulong)kernelPointer - Base;

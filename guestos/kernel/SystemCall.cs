@@ -189,6 +189,7 @@ public enum SystemCall : ulong
     SchedSetaffinity = 203,
     SchedGetaffinity = 204,
     EpollCreate = 213,
+    RemapFilePages = 216,
     Getdents64 = 217,
     SetTidAddress = 218,
     Semtimedop = 220,

@@ -36,7 +36,7 @@ internal static unsafe class CheckpointMemory
 
     private static bool MapPage()
     {
-        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + s_pages * Frames.Size, true);
+        ulong* entry = PageTable.MakeKernel(Window + s_pages * Frames.Size);
         ulong frame = entry != null ? Frames.Allocate() : 0;
         if (frame == 0)
             return false;
@@ -60,13 +60,13 @@ internal static unsafe class CheckpointMemory
 
     /// <summary>Physical address of the frame behind one of its pages.</summary>
     public static ulong FrameOf(byte* page) =>
-        *PageTable.Find(PageTable.KernelRoot, (ulong)page, false) & PageTable.AddressMask;
+        *PageTable.Find(PageTable.KernelRoot, (ulong)page) & PageTable.AddressMask;
 
     // The frame behind the last page.
     private static ulong Unmap()
     {
         s_pages--;
-        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + s_pages * Frames.Size, false);
+        ulong* entry = PageTable.Find(PageTable.KernelRoot, Window + s_pages * Frames.Size);
         ulong frame = *entry & PageTable.AddressMask;
         PageTable.Set(entry, 0);
         return frame;

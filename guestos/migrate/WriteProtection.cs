@@ -30,7 +30,7 @@ internal static unsafe class WriteProtection
     /// <summary>The 4 KiB leaf entry that maps an address, or null. The kernel uses no larger pages.</summary>
     public static ulong* LeafOf(ulong root, ulong address)
     {
-        ulong* leaf = PageTable.Find(root, address, false);
+        ulong* leaf = PageTable.Find(root, address);
         return leaf != null && (*leaf & PageTable.Present) != 0 ? leaf : null;
     }
 

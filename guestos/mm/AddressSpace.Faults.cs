@@ -48,7 +48,7 @@ public unsafe partial struct AddressSpace
         }
         if ((area->Protection & AllowingAny(access)) == 0)
             return FaultResult.NoPermission;
-        ulong* entry = PageTable.Find(space->Root, address, true);
+        ulong* entry = MakeEntry(space, address, floor);
         if (entry == null)
             return FaultResult.NoMemory;
         ulong page = address & ~(ulong)(Frames.Size - 1);
@@ -103,7 +103,7 @@ public unsafe partial struct AddressSpace
     {
         if (page + Frames.Size > area->FileEnd)
             return false;
-        ulong* entry = PageTable.Find(space->Root, page, true);
+        ulong* entry = MakeEntry(space, page, Frames.KernelReserve);
         if (entry == null || (*entry & PageTable.Present) != 0)
             return false;
         ulong offset = area->Offset + (page - area->Start);
@@ -153,7 +153,7 @@ public unsafe partial struct AddressSpace
         if (result != FaultResult.Resolved)
             return result;
         ulong page = address & ~(ulong)(Frames.Size - 1);
-        return CopyOnWrite(space, area, page, PageTable.Find(space->Root, address, true), Frames.UserFloor);
+        return CopyOnWrite(space, area, page, PageTable.Find(space->Root, address), Frames.UserFloor);
     }
 
     /// <summary>
@@ -170,7 +170,7 @@ public unsafe partial struct AddressSpace
             : Resolve(space, address, Access.Read, Frames.UserFloor);
         if (result != FaultResult.Resolved)
             return false;
-        ulong* entry = PageTable.Find(space->Root, address, false);
+        ulong* entry = PageTable.Find(space->Root, address);
         there = DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1)));
         return true;
     }

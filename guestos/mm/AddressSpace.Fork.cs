@@ -70,7 +70,7 @@ public unsafe partial struct AddressSpace
             if ((entries[i] & PageTable.Present) == 0)
                 continue;
             if (copies == null)
-                copies = PageTable.Find(to->Root, table.Start, true);
+                copies = MakeEntry(to, table.Start, TableFloor);
             if (copies == null)
                 return false;
             ulong frame = entries[i] & PageTable.AddressMask;

@@ -34,6 +34,7 @@ public unsafe partial struct AddressSpace
         if (tables.MoveNext())
         {
             DropEntries(space, tables);
+            TrimTables(space, tables.Start);
             stop = tables.End;
         }
         if (stop == area->End)
@@ -45,6 +46,35 @@ public unsafe partial struct AddressSpace
         area->Offset += stop - area->Start;
         area->Start = stop;
         Count(space, area);
+    }
+
+    /// <summary>
+    /// Frames that stay free when tables are made for pages that are there already, as many as their place has now: of
+    /// what is the kernel's own half.
+    /// </summary>
+    private const ulong TableFloor = Frames.KernelReserve / 2;
+
+    /// <summary>
+    /// The lowest-level entry of a user address. Tables on the way are made, down to so many free frames or to what is
+    /// the kernel's own, and count. Null without memory.
+    /// </summary>
+    private static ulong* MakeEntry(AddressSpace* space, ulong address, ulong floor) => PageTable.Make(
+        space->Root, address, System.Math.Min(floor, Frames.KernelReserve), ref space->TablePages);
+
+    /// <summary>
+    /// Page tables that a process keeps when it unmaps what they were made for, so that the next mapping there need not
+    /// clear some.
+    /// </summary>
+    private const ulong KeptTables = 32;
+
+    /// <summary>Gives back the tables of an address that hold nothing any more.</summary>
+    private static void TrimTables(AddressSpace* space, ulong address)
+    {
+        ulong gone = space->TablePages > KeptTables ? PageTable.Trim(space->Root, address) : 0;
+        if (gone == 0)
+            return;
+        space->TablePages -= gone;
+        Flush(address);
     }
 
     /// <summary>Frees the frames behind a range of one or more areas, which stay. Gives way.</summary>
@@ -142,7 +172,8 @@ public unsafe partial struct AddressSpace
     /// mremap(2) to a free place: pages go along as far as both ranges reach, the old range is unmapped.
     /// <paramref name="from"/> lies in one area. Returns the new address, or ENOMEM with nothing done. Gives way.
     /// </summary>
-    public static long Move(AddressSpace* space, PageRange from, PageRange to)
+    /// <param name="stays">The old range stays mapped, and is as if nobody had touched it (MREMAP_DONTUNMAP).</param>
+    public static long Move(AddressSpace* space, PageRange from, PageRange to, bool stays)
     {
         if (!SplitAt(space, from))
             return Errno.ENOMEM;
@@ -162,13 +193,45 @@ public unsafe partial struct AddressSpace
             }
             Preemption.Point();
         }
+        // Who shares memory without a file has all of it from the beginning: there is nothing to bring it again from.
+        bool copies = stays && area->Shared && area->File == null;
         tables = new TableWalk(space->Root, from.Start, end);
         while (tables.MoveNext())
         {
-            MoveEntries(space, tables, to.Start - from.Start);
+            MoveEntries(space, tables, to.Start - from.Start, copies);
             Preemption.Point();
         }
-        Unmap(space, from);
+        if (stays)
+            Set(space, from, AreaFlags.Locked, false);
+        else
+            Unmap(space, from);
+        return (long)to.Start;
+    }
+
+    /// <summary>
+    /// Shows what a shared area shows from an address on at a free place too. Returns its address, or ENOMEM with
+    /// nothing done. Gives way.
+    /// </summary>
+    public static long Duplicate(AddressSpace* space, Area* area, ulong address, PageRange to)
+    {
+        ulong fileEnd = area->File != null ? to.End : 0;
+        ulong offset = area->Offset + (address - area->Start);
+        AreaFlags flags = area->Flags & ~AreaFlags.GrowsDown;
+        ulong end = System.Math.Min(area->End, address + to.Length);
+        bool copies = area->File == null;
+        if (Add(space, to, area->Protection, flags, area->File, offset, fileEnd) == null)
+            return Errno.ENOMEM;
+        TableWalk tables = new(space->Root, address, end);
+        while (copies && tables.MoveNext())
+        {
+            if (!MakeTargets(space, tables, to.Start - address))
+            {
+                Unmap(space, to);
+                return Errno.ENOMEM;
+            }
+            MoveEntries(space, tables, to.Start - address, copies);
+            Preemption.Point();
+        }
         return (long)to.Start;
     }
 
@@ -190,27 +253,28 @@ public unsafe partial struct AddressSpace
         for (ulong address = table.Start; address < table.End; address += Frames.Size)
         {
             bool isPresent = (*entry & PageTable.Present) != 0;
-            if (isPresent && PageTable.Find(space->Root, address + distance, true) == null)
+            if (isPresent && MakeEntry(space, address + distance, TableFloor) == null)
                 return false;
             entry++;
         }
         return true;
     }
 
-    private static void MoveEntries(AddressSpace* space, in TableWalk table, ulong distance)
+    /// <param name="copies">They are at both places afterwards.</param>
+    private static void MoveEntries(AddressSpace* space, in TableWalk table, ulong distance, bool copies)
     {
         ulong* entry = table.Entry;
         for (ulong address = table.Start; address < table.End; address += Frames.Size)
         {
             if ((*entry & PageTable.Present) != 0)
-                MoveEntry(space, entry, address, address + distance);
+                MoveEntry(space, entry, address, address + distance, copies);
             entry++;
         }
     }
 
-    private static void MoveEntry(AddressSpace* space, ulong* entry, ulong from, ulong to)
+    private static void MoveEntry(AddressSpace* space, ulong* entry, ulong from, ulong to, bool copies)
     {
-        ulong* target = PageTable.Find(space->Root, to, true);
+        ulong* target = MakeEntry(space, to, TableFloor);
         // Only for a page that came after MakeTargets and finds no memory for its table: it goes with the old range.
         if (target == null)
             return;
@@ -221,6 +285,12 @@ public unsafe partial struct AddressSpace
         if ((*target & PageTable.Present) != 0)
             DropEntry(space, target, to);
         PageTable.Set(target, value);
+        if (copies)
+        {
+            Frames.AddReference(value & PageTable.AddressMask);
+            space->ResidentPages++;
+            return;
+        }
         PageTable.Set(entry, 0);
         Flush(from);
     }

@@ -21,7 +21,7 @@ public unsafe partial struct AddressSpace
     public const int MaxAreas = 65530;
 
     /// <summary>User addresses are below.</summary>
-    public const ulong End = 1UL << 45;
+    public const ulong End = DirectMap.UserEnd;
 
     /// <summary>Exclusive end of the stack.</summary>
     public const ulong StackTop = End - 2 * Frames.Size;
@@ -59,6 +59,12 @@ public unsafe partial struct AddressSpace
 
     /// <summary>Frames mapped now, without the zero page (resident set).</summary>
     public ulong ResidentPages;
+
+    /// <summary>Page tables, with the top-level one (VmPTE).</summary>
+    public ulong TablePages;
+
+    /// <summary>What would become free if nobody shared it, in frames: by this the largest process is found.</summary>
+    public readonly ulong HeldFrames => ResidentPages + TablePages;
 
     /// <summary>Pages of all areas (RLIMIT_AS). This sum and the next two follow every change of an area.</summary>
     public ulong TotalPages;
@@ -131,6 +137,7 @@ public unsafe partial struct AddressSpace
             return null;
         }
         space->References = 1;
+        space->TablePages = 1;
         NewestSerial++;
         space->Serial = NewestSerial;
         space->Next = First;

@@ -47,6 +47,9 @@ public enum AreaFlags : byte
 
     /// <summary>MADV_DONTFORK: a child does not have it.</summary>
     NotForked = 64,
+
+    /// <summary>MAP_NORESERVE: may be larger than memory (mmap(2)).</summary>
+    NoReserve = 128,
 }
 
 /// <summary>
@@ -76,6 +79,11 @@ public unsafe struct Area
     public readonly bool GrowsDown => (Flags & AreaFlags.GrowsDown) != 0;
 
     public readonly bool Locked => (Flags & AreaFlags.Locked) != 0;
+
+    /// <summary>Whether it may be so many pages long whatever memory there is (overcommit-accounting).</summary>
+    public readonly bool MayExceedMemory(ulong pages) =>
+        pages <= Frames.Total || (Flags & AreaFlags.NoReserve) != 0 || SharesFile
+        || !Shared && (Protection & Guestos.Protection.WRITE) == 0;
 
     public readonly bool Heap => (Flags & AreaFlags.Heap) != 0;
 

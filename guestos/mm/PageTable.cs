@@ -60,11 +60,26 @@ public static unsafe class PageTable
         *entry = value;
     }
 
+    /// <summary>The lowest-level entry for an address; null when there is none.</summary>
+    public static ulong* Find(ulong root, ulong address)
+    {
+        ulong table = root;
+        for (int shift = 39; shift > 12; shift -= 9)
+        {
+            ulong entry = ((ulong*)DirectMap.At(table))[address >> shift & 511];
+            if ((entry & Present) == 0)
+                return null;
+            table = entry & AddressMask;
+        }
+        return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
+    }
+
     /// <summary>
-    /// The lowest-level entry for an address; with <paramref name="create"/> tables are made on the way. Null when
-    /// there is none or no memory.
+    /// The same with the tables on the way, which are made where there are none. Null without memory: no more than
+    /// <paramref name="floor"/> frames are free.
     /// </summary>
-    public static ulong* Find(ulong root, ulong address, bool create)
+    /// <param name="tables">How many tables there are: those that are made are added.</param>
+    public static ulong* Make(ulong root, ulong address, ulong floor, ref ulong tables)
     {
         ulong table = root;
         for (int shift = 39; shift > 12; shift -= 9)
@@ -72,17 +87,60 @@ public static unsafe class PageTable
             ulong* entry = (ulong*)DirectMap.At(table) + (address >> shift & 511);
             if ((*entry & Present) == 0)
             {
-                if (!create)
-                    return null;
-                ulong made = AllocateTable();
+                ulong made = Frames.Free > floor ? AllocateTable() : 0;
                 if (made == 0)
                     return null;
+                tables++;
                 ulong reach = address < AddressSpace.End ? UserSupervisor : 0;
                 Set(entry, made | Present | ReadWrite | reach | Accessed);
             }
             table = *entry & AddressMask;
         }
         return (ulong*)DirectMap.At(table) + (address >> 12 & 511);
+    }
+
+    /// <summary>The kernel's own, for as long as it runs. Null without memory.</summary>
+    public static ulong* MakeKernel(ulong address)
+    {
+        ulong ignored = 0;
+        return Make(KernelRoot, address, 0, ref ignored);
+    }
+
+    /// <summary>
+    /// Gives back the lowest-level table of a user address if nothing is in it, and those above that hold nothing then.
+    /// The caller invalidates the translation of the address afterwards, and with it what the processor has cached of
+    /// the tables (SDM vol. 3A §4.10.4.1). Returns how many tables went.
+    /// </summary>
+    public static ulong Trim(ulong root, ulong address)
+    {
+        ulong* path = stackalloc ulong[3];
+        ulong table = root;
+        for (int level = 0; level < 3; level++)
+        {
+            path[level] = table;
+            ulong entry = ((ulong*)DirectMap.At(table))[address >> 39 - 9 * level & 511];
+            if ((entry & Present) == 0)
+                return 0;
+            table = entry & AddressMask;
+        }
+        ulong gone = 0;
+        for (int level = 2; level >= 0 && IsEmpty(table); level--)
+        {
+            Set((ulong*)DirectMap.At(path[level]) + (address >> 39 - 9 * level & 511), 0);
+            Frames.Release(table);
+            gone++;
+            table = path[level];
+        }
+        return gone;
+    }
+
+    private static bool IsEmpty(ulong table)
+    {
+        ulong* entries = (ulong*)DirectMap.At(table);
+        for (int i = 0; i < Entries; i++)
+            if (entries[i] != 0)
+                return false;
+        return true;
     }
 
     /// <summary>What the lowest-level entry for an address says; 0 where there is none.</summary>
@@ -132,7 +190,7 @@ public static unsafe class PageTable
     public static void Destroy(ulong root)
     {
         ulong* top = (ulong*)DirectMap.At(root);
-        for (int slot = 0; slot < (int)(AddressSpace.End >> 39); slot++)
+        for (int slot = 0; slot <= (int)(AddressSpace.End >> 39); slot++)
             if ((top[slot] & Present) != 0)
                 DestroyLevel(top[slot] & AddressMask, 2);
         Frames.Release(root);
@@ -161,7 +219,7 @@ public static unsafe class PageTable
         for (ulong physical = 0; physical < memoryEnd; physical += Frames.Size)
         {
             ulong address = DirectMap.Base + physical;
-            ulong* entry = Find(KernelRoot, address, true);
+            ulong* entry = MakeKernel(address);
             if (entry == null)
                 return false;
             Set(entry, physical | Present | Accessed | Dirty | KernelProtection(address));
@@ -194,7 +252,7 @@ public static unsafe class PageTable
     {
         for (ulong page = physical & ~(ulong)(Frames.Size - 1); page < physical + length; page += Frames.Size)
         {
-            ulong* entry = Find(KernelRoot, DirectMap.Base + page, true);
+            ulong* entry = MakeKernel(DirectMap.Base + page);
             if (entry == null)
                 return false;
             const ulong uncached = PageLevelCacheDisable | PageLevelWriteThrough;

@@ -27,7 +27,7 @@ public unsafe readonly struct FutexKey
         Area* area = AddressSpace.AreaAtOrAbove(space, address);
         if (!area->Shared)
             return true;
-        ulong frame = *PageTable.Find(space->Root, address, false) & PageTable.AddressMask;
+        ulong frame = *PageTable.Find(space->Root, address) & PageTable.AddressMask;
         key = new FutexKey(null, frame | address & (Frames.Size - 1));
         return true;
     }

@@ -2,12 +2,15 @@ namespace Guestos;
 
 /// <summary>
 /// What happens when a page cannot be had: a process ends and the console names it. It is the one that takes most of
-/// the memory, ordinary users' before the superuser's, and the first process only when there is no other.
+/// the memory, page tables included, ordinary users' before the superuser's, and the first process only when there is
+/// no other.
 /// </summary>
 public static unsafe class OutOfMemory
 {
-    /// <summary>An ordinary user's process with fewer pages than this is not worth its end. Pages.</summary>
-    private const ulong WorthEnding = 16;
+    /// <summary>
+    /// An ordinary user's process with fewer frames than this is not worth its end: 12 are tables that each one has.
+    /// </summary>
+    private const ulong WorthEnding = 28;
 
     /// <summary>
     /// Nanoseconds that the one that was chosen has to give its memory back before another is chosen.
@@ -61,13 +64,13 @@ public static unsafe class OutOfMemory
             else
                 privileged = Larger(privileged, process);
         }
-        if (ordinary != null && (ordinary->Space->ResidentPages >= WorthEnding || privileged == null))
+        if (ordinary != null && (ordinary->Space->HeldFrames >= WorthEnding || privileged == null))
             return ordinary;
         return privileged != null ? privileged : Process.Current;
     }
 
     private static Process* Larger(Process* best, Process* process) =>
-        best == null || process->Space->ResidentPages > best->Space->ResidentPages ? process : best;
+        best == null || process->Space->HeldFrames > best->Space->HeldFrames ? process : best;
 
     private static void Kill(Process* process)
     {
@@ -80,6 +83,8 @@ public static unsafe class OutOfMemory
         Console.Write(process->NameText);
         Console.Write(") killed, resident pages "u8);
         Console.WriteDecimal(process->Space->ResidentPages);
+        Console.Write(", page tables "u8);
+        Console.WriteDecimal(process->Space->TablePages);
         Console.Write("\n"u8);
         Signals.Send(process, Signal.Kill);
     }

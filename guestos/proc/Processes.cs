@@ -266,7 +266,7 @@ public static unsafe partial class Processes
             || AddressSpace.Resolve(space, address, Access.Write, Frames.UserFloor) != FaultResult.Resolved)
             return;
         // SAFETY: an aligned word lies in one page, and that is there now.
-        ulong* entry = PageTable.Find(space->Root, address, false);
+        ulong* entry = PageTable.Find(space->Root, address);
         *(uint*)DirectMap.At((*entry & PageTable.AddressMask) + (address & (Frames.Size - 1))) = value;
     }
 

@@ -68,6 +68,9 @@ namespace Guestos
         /// <summary>Above user space, and where a process of the host may have memory: pointers are what the kernel takes them for.</summary>
         public const ulong Base = 0x4000_0000_0000;
 
+        /// <summary>User addresses are below the kernel's here too, and end, as in a guest, a page before those of a top-level entry do.</summary>
+        public const ulong UserEnd = (1UL << 45) - PageSize;
+
         private static readonly byte* s_memory = Map(Base, Mm.Tests.SimulatedMachine.Size);
 
         /// <summary>Told of each address that the kernel asks for, since it may be about to write there; or null.</summary>

@@ -159,7 +159,7 @@ internal sealed unsafe class Source : IDisposable
     /// <summary>A store as the processor makes it. Fails the test when the kernel does not allow it.</summary>
     public static void Store(ulong root, ulong address, int count, Action<nint> store)
     {
-        ulong* entry = PageTable.Find(root, address, false);
+        ulong* entry = PageTable.Find(root, address);
         Assert.True(entry != null && (*entry & PageTable.Present) != 0, $"nothing is mapped at {address:x}");
         if ((*entry & PageTable.ReadWrite) == 0)
         {

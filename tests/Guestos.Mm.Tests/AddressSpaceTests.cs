@@ -42,7 +42,7 @@ public sealed unsafe class AddressSpaceTests
         {
             Assert.True(PageRange.TryMake(at, Frames.Size, out PageRange page));
             Assert.True(AddressSpace.Add(space, page, ReadWrite, AreaFlags.None) != null);
-            Assert.True(PageTable.Find(space->Root, at, true) != null);
+            Assert.True(PageTable.Make(space->Root, at, 0, ref space->TablePages) != null);
         }
         Stopwatch clock = Stopwatch.StartNew();
         for (int i = 0; i < Walks; i++)
@@ -56,6 +56,116 @@ public sealed unsafe class AddressSpaceTests
             Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{i + 1} walks take {clock.Elapsed.TotalSeconds:0} s");
         }
         AddressSpace.Release(space);
+    }
+
+    /// <summary>The last page below the end of user addresses is one like others, and its tables are given back.</summary>
+    [Fact]
+    public void The_last_page_can_be_mapped_and_none_above()
+    {
+        AddressSpace.Release(AddressSpace.Create());
+        ulong before = Frames.Free;
+        AddressSpace* space = AddressSpace.Create();
+        Assert.True(PageRange.TryMake(AddressSpace.End - Frames.Size, Frames.Size, out PageRange last));
+        Assert.False(PageRange.TryMake(AddressSpace.End - Frames.Size, 2 * Frames.Size, out _));
+        Assert.False(PageRange.TryMake(AddressSpace.End, Frames.Size, out _));
+        Assert.False(PageRange.TryMake(DirectMap.Base, Frames.Size, out _));
+        Assert.True(AddressSpace.Add(space, last, ReadWrite, AreaFlags.None) != null);
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, AddressSpace.End - 1, Access.Write, Frames.UserFloor));
+        Assert.Equal(FaultResult.NoArea, AddressSpace.Resolve(space, AddressSpace.End, Access.Read, Frames.UserFloor));
+        AddressSpace* child = AddressSpace.Fork(space);
+        Assert.NotEqual(0ul, PageTable.EntryOf(child->Root, AddressSpace.End - 1));
+        AddressSpace.Release(child);
+        AddressSpace.Release(space);
+        Assert.Equal(before, Frames.Free);
+    }
+
+    private static ulong TablesOf(ulong table, int level)
+    {
+        ulong count = 1;
+        for (int i = 0; level > 0 && i < (level == 3 ? PageTable.KernelSlot : PageTable.Entries); i++)
+        {
+            ulong entry = ((ulong*)DirectMap.At(table))[i];
+            if ((entry & PageTable.Present) != 0)
+                count += TablesOf(entry & PageTable.AddressMask, level - 1);
+        }
+        return count;
+    }
+
+    /// <summary>
+    /// Pages at random in many TiB, each with tables of its own: they count, leave the kernel what is its own, and go with what is unmapped but
+    /// for a few, which go with the space.
+    /// </summary>
+    [Fact]
+    public void Tables_count_and_go_with_what_they_map()
+    {
+        const ulong KeptTables = 32;
+        AddressSpace.Release(AddressSpace.Create());
+        ulong before = Frames.Free;
+        AddressSpace* space = AddressSpace.Create();
+        Assert.True(PageRange.TryMake(Base, 16UL << 40, out PageRange wide));
+        Random random = new(47);
+        List<ulong> touched = [];
+        for (int round = 0; round < 3; round++)
+        {
+            Assert.True(AddressSpace.Add(space, wide, ReadWrite, AreaFlags.NoReserve) != null);
+            FaultResult result;
+            do
+            {
+                touched.Add(wide.Start + (ulong)random.NextInt64((long)wide.Pages) * Frames.Size);
+                result = AddressSpace.Resolve(space, touched[^1], random.Next(2) == 0 ? Access.Read : Access.Write, Frames.UserFloor);
+            }
+            while (result == FaultResult.Resolved);
+            Assert.Equal(FaultResult.NoMemory, result);
+            Assert.InRange(Frames.Free, Frames.KernelReserve - 1, Frames.UserFloor);
+            Assert.Equal(TablesOf(space->Root, 3), space->TablePages);
+            Assert.Equal(before - Frames.Free, space->HeldFrames);
+            // Half of it in pieces, at borders that are those of no table.
+            ulong middle = wide.Start + wide.Length / 2;
+            foreach (ulong page in touched.Where(page => page < middle))
+            {
+                Assert.True(PageRange.TryMake(page, Frames.Size, out PageRange piece));
+                Assert.True(AddressSpace.Unmap(space, piece));
+            }
+            Assert.Equal(TablesOf(space->Root, 3), space->TablePages);
+            foreach (ulong page in touched.Where(page => page >= middle).Take(100))
+                Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, page, Access.Read, Frames.UserFloor));
+            Assert.True(AddressSpace.Unmap(space, wide));
+            Assert.InRange(space->TablePages, 1ul, KeptTables + 2);
+            Assert.Equal((TablesOf(space->Root, 3), 0ul), (space->TablePages, space->ResidentPages));
+            touched.Clear();
+        }
+        AddressSpace.Release(space);
+        Assert.Equal(before, Frames.Free);
+    }
+
+    /// <summary>Shared memory without a file, seen at three places, and what mremap(2) leaves when it leaves the old place mapped.</summary>
+    [Fact]
+    public void What_is_shared_can_be_seen_twice_and_a_place_be_left_empty()
+    {
+        ulong before = Frames.Free;
+        AddressSpace* space = AddressSpace.Create();
+        AddressSpace.Add(space, Range(0, 4), ReadWrite, AreaFlags.Shared);
+        for (ulong page = 0; page < 4; page++)
+            Assert.Equal(FaultResult.Resolved, AddressSpace.BringIn(space, Base + page * Frames.Size, Frames.UserFloor));
+        Assert.Equal((long)(Base + 5000 * Frames.Size), AddressSpace.Duplicate(space, AddressSpace.AreaAtOrAbove(space, Base), Base + Frames.Size, Range(5000, 2)));
+        Assert.Equal((long)(Base + 9000 * Frames.Size), AddressSpace.Move(space, Range(0, 4), Range(9000, 4), stays: true));
+        ulong Frame(ulong page) => PageTable.EntryOf(space->Root, Base + page * Frames.Size) & PageTable.AddressMask;
+        for (ulong page = 0; page < 4; page++)
+            Assert.Equal((Frame(page), page is 1 or 2 ? 3u : 2u), (Frame(9000 + page), Frames.References(Frame(page))));
+        Assert.Equal((Frame(1), Frame(2), 10ul), (Frame(5000), Frame(5001), space->ResidentPages));
+        PageCounts counts = default;
+        AddressSpace.CountPages(space, AddressSpace.AreaAtOrAbove(space, Base), &counts);
+        Assert.Equal((4ul, 4ul, 0ul, (2 * Frames.Size / 2 + 2 * (Frames.Size * PageCounts.ShareUnit / 3) / PageCounts.ShareUnit) >> 10),
+            (counts.Resident, counts.SharedDirty, counts.Anonymous, counts.Share / PageCounts.ShareUnit >> 10));
+        // What is private is left as if nobody had touched it.
+        AddressSpace.Add(space, Range(100, 2), ReadWrite, AreaFlags.Locked);
+        AddressSpace.Resolve(space, Base + 100 * Frames.Size, Access.Write, Frames.UserFloor);
+        ulong frame = Frame(100);
+        Assert.Equal((long)(Base + 200 * Frames.Size), AddressSpace.Move(space, Range(100, 2), Range(200, 2), stays: true));
+        Assert.Equal((0ul, frame, 1u, 2ul), (Frame(100), Frame(200), Frames.References(frame), space->LockedPages));
+        Assert.Equal(FaultResult.Resolved, AddressSpace.Resolve(space, Base + 100 * Frames.Size, Access.Read, Frames.UserFloor));
+        AddressSpace.Release(space);
+        Assert.Equal(before, Frames.Free);
     }
 
     /// <summary>Mapping, protecting, touching, unmapping and forking at random, beside a model, down to the last frame.</summary>
@@ -134,7 +244,7 @@ public sealed unsafe class AddressSpaceTests
         if (result != FaultResult.Resolved)
             return;
         ulong entry = PageTable.EntryOf(model.At->Root, Base + page * Frames.Size);
-        Assert.Equal(entry, *PageTable.Find(model.At->Root, Base + page * Frames.Size, false));
+        Assert.Equal(entry, *PageTable.Find(model.At->Root, Base + page * Frames.Size));
         Assert.Equal((known.Protection & Protection.EXEC) == 0, (entry & PageTable.ExecuteDisable) != 0);
         byte* content = DirectMap.At(entry & PageTable.AddressMask);
         Assert.Equal(known.Content, *content);
@@ -299,7 +409,7 @@ public sealed unsafe class AddressSpaceTests
         ulong frame = PageTable.EntryOf(space->Root, Base + Frames.Size) & PageTable.AddressMask;
         Assert.True(AddressSpace.FindRoom(space, 6 * Frames.Size, out PageRange room));
         Assert.True(AddressSpace.IsFree(space, room) && room.End == AddressSpace.MapTop);
-        Assert.Equal((long)room.Start, AddressSpace.Move(space, Range(0, 4), room));
+        Assert.Equal((long)room.Start, AddressSpace.Move(space, Range(0, 4), room, stays: false));
         Assert.Equal(frame, PageTable.EntryOf(space->Root, room.Start + Frames.Size) & PageTable.AddressMask);
         Assert.True(AddressSpace.IsFree(space, Range(0, 4)));
         Assert.True(AddressSpace.FindRoom(space, Frames.Size, out PageRange below) && below.End == room.Start);
@@ -385,7 +495,7 @@ public sealed unsafe class AddressSpaceTests
         AssertInvalidates(1, () => AddressSpace.Protect((AddressSpace*)at, Range(1, 1), Protection.READ));
         AssertInvalidates(2, () => AddressSpace.DropPages((AddressSpace*)at, Range(2, 1)));
         AssertInvalidates(3, () => AddressSpace.Unmap((AddressSpace*)at, Range(3, 1)));
-        AssertInvalidates(4, () => AddressSpace.Move((AddressSpace*)at, Range(4, 1), Range(100, 1)));
+        AssertInvalidates(4, () => AddressSpace.Move((AddressSpace*)at, Range(4, 1), Range(100, 1), stays: false));
         AddressSpace.Release(space);
     }
 

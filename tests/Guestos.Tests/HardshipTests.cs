@@ -13,12 +13,16 @@ public class HardshipTests
     private const string SystemV = "undone sets: memory is back\nundo of 500 sets, then ENOMEM\nof the first: 0\nsets with undo: memory is back\n"
         + "shmdt: memory is back\nmunmap: memory is back\nexit: memory is back\nexec: memory is back\nSystem V: exited 0\nmemory is back\n";
 
+    private const string Sparse = "reader: killed by 9\nwriter: killed by 9\nits neighbour is there\nunmapped\nsparsely: exited 0\nmemory is back\n";
+
     [Theory]
     [InlineData("qemu", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
     [InlineData("domain", "overflow", "stack overflow: killed by 11\nmemory is back\n", "segmentation fault at ")]
     [InlineData("qemu", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
     [InlineData("domain", "eat", "eater: killed by 9\nmemory is back\n", "out of memory: process ")]
     [InlineData("qemu", "eat-by-read", "eater by read: killed by 9\nmemory is back\n", "out of memory: process ")]
+    [InlineData("qemu", "sparse", Sparse, "out of memory: process ")]
+    [InlineData("domain", "sparse", Sparse, "out of memory: process ")]
     [InlineData("domain", "hogs", "hog: killed by 9\nhog: killed by 9\nhogs: exited 0\nmemory is back\n", "out of memory: process ")]
     [InlineData("domain", "crowd", "the superuser started 8\ncrowd: exited 0\nmemory is back\n", "")]
     [InlineData("qemu", "bomb", "stopped by EAGAIN after some hundred\nbomb: exited 0\nmemory is back\n", "")]

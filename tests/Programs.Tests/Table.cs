@@ -24,6 +24,9 @@ internal static class Table
            $"/usr/share/postgresql/{Path.GetFileName(version)}", "/usr/share/zoneinfo/Etc/UTC", "/usr/share/zoneinfo/GMT"]
         : ["postgres"];
 
+    /// <summary>Its kernel, and the memory that it begins with.</summary>
+    private static readonly string[] s_clisp = Folders("/usr/lib", "clisp-*") is [.., var clisp] ? [clisp + "/base/lisp.run", clisp + "/base/lispinit.mem"] : [];
+
     private static readonly string[] s_openMpi = ["/etc/openmpi", "/usr/share/openmpi", "/usr/lib/x86_64-linux-gnu/openmpi/lib", "/usr/lib/x86_64-linux-gnu/pmix2"];
 
     private static string[] Folders(string place, string pattern) => Directory.Exists(place) ? Directory.GetDirectories(place, pattern) : [];
@@ -260,6 +263,8 @@ internal static class Table
             encode -f rawvideo -pix_fmt gray -s 32x24 -r 25 -i pipe:0 -c:v mpeg4 -threads 2
             """)
         { IsOnlyByName = true },
+        new("clisp", "clisp", "lists, hash tables, long numbers, and garbage collected at high addresses", ["clisp", .. s_clisp], "clisp -q -norc /programs/text.lisp 2>/dev/null")
+        { IsOnlyByName = true },
         new("openmpi", "openmpi-bin", "three processes that send lines to each other by TCP", ["mpirun", "orted", .. s_openMpi], """
             export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent=/bin/sh
             mpirun -n 3 --oversubscribe --mca btl tcp,self --mca btl_tcp_if_include lo openmpi
@@ -280,6 +285,11 @@ internal static class Table
         new("musl-static", "musl-tools", "the same", [], "musl-static") { Build = "musl-gcc -O1 -w -static -o $out toolchain.c" },
         new("c++-dynamic", "g++", "exceptions, threads, futures, regular expressions", [], "c++-dynamic") { Build = "g++ -w -o $out toolchain.cpp -pthread" },
         new("c++-static", "g++", "the same", [], "c++-static") { Build = "g++ -w -static -o $out toolchain.cpp -pthread" },
+        new("asan", "gcc", "the same, with AddressSanitizer", ["tr"], "ASAN_OPTIONS=detect_leaks=0 asan") { Build = "gcc -O1 -w -no-pie -fsanitize=address -o $out toolchain.c -lm -pthread" },
+        new("asan-faults", "gcc", "faults of memory of nine kinds, each reported by AddressSanitizer in a child", [], "ASAN_OPTIONS=detect_leaks=0:symbolize=0 asan-faults")
+        { Build = "gcc -O1 -w -no-pie -fsanitize=address -fno-omit-frame-pointer -o $out faults.c -pthread" },
+        new("tsan", "gcc", "the same, with ThreadSanitizer", ["tr"], "tsan")
+        { Build = "gcc -O1 -w -fsanitize=thread -o $out toolchain.c -lm -pthread", IsOnlyByName = true },
         new("held", "gcc", "a child that ptrace holds at a breakpoint and between steps, and a thread that waits for a lock with priority inheritance, over both moves", [], "held")
         { Build = "gcc -O1 -w -static -o $out held.c -pthread" },
         new("go", "golang-go", "goroutines, collection of garbage, panics, HTTP", [], "go") { Build = "go build -ldflags '-s -w' -o $out toolchain.go" },
@@ -383,8 +393,6 @@ internal static class Table
     public static readonly Entry[] Lacking =
     [
         new("unshare", "util-linux", "a name of its own", ["unshare"], "cat >/dev/null; unshare --uts sh -c 'echo apart'") { Lacks = "namespaces", Says = "unshare: unshare failed: Invalid argument" },
-        new("asan", "gcc", "what compilers make, with AddressSanitizer", ["tr"], "ASAN_OPTIONS=detect_leaks=0 asan")
-        { Build = "gcc -O1 -w -fsanitize=address -o $out toolchain.c -lm -pthread", Lacks = "addresses beyond 2^45", Says = "AddressSanitizer: CHECK failed" },
     ];
 
     /// <summary>All that run.</summary>

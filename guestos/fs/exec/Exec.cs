@@ -26,7 +26,7 @@ public static unsafe class Exec
     /// <summary>
     /// Where position-independent programs go; their interpreter goes below <see cref="AddressSpace.MapTop"/>.
     /// </summary>
-    private const ulong IndependentBase = 0x1555_5555_4000;
+    private const ulong IndependentBase = 0x5555_5555_4000;
     private const int MaxScriptDepth = 4;
 
     /// <param name="path">

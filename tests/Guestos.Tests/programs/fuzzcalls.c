@@ -66,7 +66,7 @@ static uint64_t milliseconds(void)
 /* ---- arguments ---- */
 
 static const uint64_t hostile[] = {
-    0, 1, 7, PAGE - 1, PAGE, 0x10000, 0x1fffffffffff, 0x1ffffffff000, 0x200000000000, 0x7fffffffffff, 0x7ffffffff000, 0x800000000000,
+    0, 1, 7, PAGE - 1, PAGE, 0x10000, 0x7fffffffefff, 0x7fffffffe000, 0x200000000000, 0x7fffffffffff, 0x7ffffffff000, 0x800000000000,
     0x7fffffffffffffff, 0x8000000000000000, 0xffff7fffffffffff, 0xffffc00000000000, 0xffffc00000400000, 0xffffc00000440000,
     0xffffc000fee00000, 0xffffc000feb00000, 0xfffffffffffff000, 0xfffffffffffffff8, 0xffffffffffffffff,
 };

@@ -73,6 +73,58 @@ static void eat(void)
     }
 }
 
+/* Pages at random in 100 TiB: nearly all that they take is page tables. */
+static char *sparse(long pages, int writes)
+{
+    unsigned long size = 100ul << 40;
+    volatile char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        _exit(1);
+    static uint64_t at = 88172645463325252ull;
+    for (; pages != 0; pages--) {
+        at ^= at << 13, at ^= at >> 7, at ^= at << 17;
+        volatile char *page = memory + at % size;
+        if (writes)
+            *page = 1;
+        else if (*page != 0)
+            _exit(2);
+    }
+    return (char *)memory;
+}
+
+static void read_sparse(void) { sparse(-1, 0); }
+
+static void write_sparse(void) { sparse(-1, 1); }
+
+/* Who takes page tables without pages is named, not its neighbour; and tables go with what they mapped. */
+static void sparsely(void)
+{
+    enum { Pages = 2000 };
+    int ready[2];
+    pipe(ready);
+    pid_t neighbour = fork();
+    if (neighbour == 0) {
+        char *memory = mmap(NULL, Pages << 12, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (int page = 0; page < Pages; page++)
+            memory[page << 12] = 1;
+        write(ready[1], "r", 1);
+        pause();
+    }
+    char said;
+    read(ready[0], &said, 1);
+    show("reader", in_child(read_sparse));
+    show("writer", in_child(write_sparse));
+    printf("its neighbour is %s\n", waitpid(neighbour, NULL, WNOHANG) == 0 ? "there" : "gone");
+    kill(neighbour, SIGKILL);
+    waitpid(neighbour, NULL, 0);
+    /* All of it at once would be more than there is. */
+    for (int i = 0; i < 12; i++) {
+        munmap(sparse(800, 1), 100ul << 40);
+        fflush(stdout);
+    }
+    printf("unmapped\n");
+}
+
 /* The kernel runs out while it writes to user memory. */
 static void eat_by_read(void)
 {
@@ -247,7 +299,7 @@ static uint64_t argument(void)
     case 9: return 0x7ffffffff000 + next() % 8192;
     case 10: return next();
     case 11: return 1ul << next() % 64;
-    case 12: return 0x1fffffff0000 + next() % 0x20000;
+    case 12: return 0x7fffffff0000 + next() % 0x20000;
     default: return next() % 65536;
     }
 }
@@ -604,6 +656,8 @@ int main(int argc, char **argv)
         show("eater", in_child(eat));
     else if (strcmp(what, "eat-by-read") == 0)
         show("eater by read", in_child(eat_by_read));
+    else if (strcmp(what, "sparse") == 0)
+        show("sparsely", in_child(sparsely));
     else if (strcmp(what, "hogs") == 0)
         show("hogs", in_child(hogs));
     else if (strcmp(what, "crowd") == 0) {

@@ -413,9 +413,32 @@ static void growing(void)
     munmap(top - 100 * PAGE, 100 * PAGE);
 }
 
-/* Large reserves that nobody touches cost nothing: sanitizers have their shadow in them. */
-static void reserving(void)
+/* Addresses up to 2^47 (but for the last page) are a program's, and large reserves that it does not touch cost nothing: sanitizers put their
+   shadow there. */
+static void far_away(void)
 {
+    char *wanted = (char *)0x7a0000000000, *none = (char *)0x7ffffffff000, local;
+    printf("the stack: %d\n", (uintptr_t)&local >> 46 == 1);
+    char *got = mmap(wanted, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    printf("a hint: %d\n", got == wanted);
+    if (got == wanted) {
+        strcpy(wanted + PAGE - 3, "far away");
+        puts(wanted + PAGE - 3);
+        int child = fork();
+        if (child == 0)
+            _exit(strcmp(wanted + PAGE - 3, "far away") != 0);
+        int status;
+        waitpid(child, &status, 0);
+        printf("%x\n", status);
+        ASK(mremap(wanted, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, wanted + 0x40000000000) == wanted + 0x40000000000);
+        puts(strncmp(wanted + 0x40000000000 + PAGE - 3, "far", 3) ? "other" : "moved");
+    }
+    ASK_MAP(mmap(none, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    ASK_MAP(mmap(none + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    ASK(munmap(none, PAGE));
+    ASK(munmap(none - PAGE, 2 * PAGE));
+    ASK(mprotect(none, PAGE, PROT_READ));
+    ASK(write(1, none, 1));
     char *reserve = mmap(NULL, 1ul << 44, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     map_answer("a reserve", reserve);
     if (reserve != MAP_FAILED) {
@@ -424,7 +447,201 @@ static void reserving(void)
         ASK(munmap(reserve, 1ul << 44));
     }
     ASK_MAP(mmap(NULL, 1ul << 44, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ASK_MAP(mmap(NULL, 1ul << 46, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ASK_MAP(mmap(NULL, 1ul << 47, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+/* mremap that leaves the old place mapped, or makes a second view; remap_file_pages. */
+static void leaving(void)
+{
+    int fd = made("a", 6 * PAGE);
+    char *file = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *own = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *all = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int page = 0; page < 4; page++)
+        own[page * PAGE] = 10 + page, all[page * PAGE] = 20 + page;
+    /* Refused. */
+    ASK_MAP(mremap(own, PAGE, PAGE, MREMAP_DONTUNMAP));
+    ASK_MAP(mremap(own, PAGE, 2 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE));
+    ASK_MAP(mremap(own, 5 * PAGE, 5 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE | MREMAP_FIXED, own + 2 * PAGE));
+    ASK_MAP(mremap(own, 0, PAGE, MREMAP_MAYMOVE));
+    ASK_MAP(mremap(all, 0, PAGE, 0));
+    ASK_MAP(mremap(all, 0, 0, MREMAP_MAYMOVE));
+    ASK_MAP(mremap(file, 0, PAGE, MREMAP_MAYMOVE | 8));
+    ASK(syscall(SYS_remap_file_pages, file, PAGE, PROT_READ, 0, 0));
+    ASK(syscall(SYS_remap_file_pages, own, PAGE, 0, 0, 0));
+    ASK(syscall(SYS_remap_file_pages, file, 5 * PAGE, 0, 0, 0));
+    ASK(syscall(SYS_remap_file_pages, file, 0, 0, 0, 0));
+    ASK(syscall(SYS_remap_file_pages, file, PAGE, 0, -1l, 0));
+    /* Left behind: private memory as zeros, shared as it is. */
+    char *moved = mremap(own + PAGE, 2 * PAGE, 2 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE);
+    printf("moved: %d\n", moved != MAP_FAILED && moved != own + PAGE);
+    LOOK(moved), LOOK(moved + PAGE);
+    LOOK(own), LOOK(own + PAGE), LOOK(own + 2 * PAGE), LOOK(own + 3 * PAGE);
+    TOUCH(own + PAGE, 5);
+    LOOK(moved);
+    char *place = mmap(0, 8 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASK(mremap(file, 2 * PAGE, 2 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE | MREMAP_FIXED, place + PAGE) == place + PAGE);
+    ASK(mremap(all, 4 * PAGE, 4 * PAGE, MREMAP_DONTUNMAP | MREMAP_MAYMOVE | MREMAP_FIXED, place + 4 * PAGE) == place + 4 * PAGE);
+    TOUCH(place + PAGE, 31);
+    LOOK(file);
+    TOUCH(place + 4 * PAGE, 41);
+    LOOK(all);
+    LOOK(all + 3 * PAGE), LOOK(place + 7 * PAGE);
+    LOOK(place), LOOK(place + 3 * PAGE);
+    /* A second view, longer than the first where the file is. */
+    char *view = mremap(file + PAGE, 0, 5 * PAGE, MREMAP_MAYMOVE), *second = mremap(all + PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE);
+    TOUCH(view, 51);
+    LOOK(file + PAGE);
+    LOOK(view + 4 * PAGE);
+    TOUCH(second + PAGE, 52);
+    LOOK(all + 2 * PAGE);
+    if (fork() == 0) {
+        all[PAGE] = 53, place[5 * PAGE + 1] = 54;
+        _exit(0);
+    }
+    wait(NULL);
+    LOOK(second), LOOK(second + 1);
+    ASK(syscall(SYS_remap_file_pages, file, 2 * PAGE, 0, 4, 0));
+    LOOK(file), LOOK(file + PAGE), LOOK(file + 2 * PAGE);
+    TOUCH(file + PAGE, 61);
+    LOOK(view + 4 * PAGE);
+    ASK(syscall(SYS_remap_file_pages, file, 4 * PAGE, 0, 0, 0));
+    LOOK(file);
+    close(fd);
+    unlink("a");
+    ASK(syscall(SYS_remap_file_pages, file, 2 * PAGE, 0, 1, 0));
+    LOOK(file);
+    unsigned char present[6];
+    char *cold = mmap(0, 6 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cold[0] = cold[5 * PAGE] = 1;
+    ASK(mincore(cold, 6 * PAGE, present));
+    for (int page = 0; page < 6; page++)
+        printf("%d", present[page] & 1);
+    ASK(mincore(file, 4 * PAGE, present));
+    for (int page = 0; page < 4; page++)
+        printf("%d", present[page] & 1);
+    ASK(mincore(cold + 1, PAGE, present));
+    ASK(mincore(cold, PAGE, NULL));
+    munmap(file, 4 * PAGE), munmap(own, 4 * PAGE), munmap(all, 4 * PAGE), munmap(view, 5 * PAGE), munmap(second, 2 * PAGE);
+    munmap(moved, 2 * PAGE), munmap(place, 8 * PAGE), munmap(cold, 6 * PAGE);
+}
+
+/* What smaps says of the area at an address: the words whose figures follow from what the program has done. */
+static void tell_smaps(const char *what, void *at)
+{
+    static const char *words[] = { "Size:", "Rss:", "Pss:", "Shared_Dirty:", "Private_Dirty:", "Referenced:", "Anonymous:", "Locked:", "Swap:" };
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char line[500], name[100];
+    unsigned long from, to, figure;
+    int is_it = 0, lines = 0;
+    printf("%s:", what);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            is_it = from <= (uintptr_t)at && (uintptr_t)at < to;
+        else if (is_it && sscanf(line, "%99s %lu kB", name, &figure) == 2) {
+            lines++;
+            for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+                if (strcmp(name, words[i]) == 0)
+                    printf(" %s%lu", name, figure);
+        } else if (is_it && strncmp(line, "VmFlags: ", 9) == 0) {
+            static const char *flags[] = { "rd ", "wr ", "ex ", "sh ", "mr ", "mw ", "me ", "ms ", "gd ", "lo ", "dc ", "ac ", "nr ", "wf " };
+            for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
+                if (strstr(line + 8, flags[i]))
+                    printf(" %.2s", flags[i]);
+        }
+    }
+    fclose(file);
+    printf("%s\n", lines > 15 ? "" : " too few lines");
+}
+
+static void tell_pagemap(void *at, int pages)
+{
+    uint64_t entries[16];
+    int file = open("/proc/self/pagemap", O_RDONLY);
+    ASK(pread(file, entries, pages * 8, (uintptr_t)at / PAGE * 8));
+    for (int page = 0; page < pages; page++)
+        printf("%d%d%d%s ", (int)(entries[page] >> 63), (int)(entries[page] >> 61 & 1), (int)(entries[page] >> 56 & 1),
+            entries[page] >> 63 && geteuid() == 0 && (entries[page] & (1ul << 55) - 1) == 0 ? " no frame" : "");
+    puts("");
+    ASK(pread(file, entries, 7, 0));
+    ASK(pread(file, entries, 8, 4));
+    ASK(pread(file, entries, 0, 0));
+    ASK(pread(file, entries, 16, 0x7ffffffff000 / PAGE * 8 + PAGE));
+    ASK(lseek(file, 0x7ffff0000000 / PAGE * 8, SEEK_SET));
+    ASK(read(file, entries, 8));
+    close(file);
+}
+
+static long rolled_up(const char *name)
+{
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    char line[500];
+    long figure = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            figure = atol(line + strlen(name));
+    if (file)
+        fclose(file);
+    return figure;
+}
+
+static void counting(void)
+{
+    char *place = mmap(0, 24 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *own = mmap(place + PAGE, 10 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    char *reserve = mmap(place + 12 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    int memory = memfd_create("m", 0);
+    ftruncate(memory, 4 * PAGE);
+    char *file = mmap(place + 17 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0);
+    char *again = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memory, PAGE);
+    long before = rolled_up("Private_Dirty:");
+    for (int page = 0; page < 6; page++)
+        own[page * PAGE] = 1;
+    LOOK(own + 7 * PAGE);
+    file[0] = file[PAGE] = again[0] = 1;
+    tell_smaps("own", own), tell_smaps("reserve", reserve), tell_smaps("file", file), tell_smaps("none", place);
+    tell_pagemap(own, 10), tell_pagemap(file, 4), tell_pagemap(place, 1);
+    long after = rolled_up("Private_Dirty:");
+    printf("rollup: %d\n", after - before >= 28 && after - before < 60);
+    mlock(own, PAGE * 10);
+    madvise(reserve, 4 * PAGE, MADV_DONTFORK);
+    tell_smaps("locked", own), tell_smaps("not forked", reserve);
+    munlock(own, PAGE * 10);
+    fflush(stdout);
+    int ends[2];
+    pipe(ends);
+    int child = fork();
+    if (child == 0) {
+        own[0] = 2;
+        tell_smaps("child", own);
+        fflush(stdout);
+        write(ends[1], "x", 1);
+        pause();
+    }
+    char said;
+    read(ends[0], &said, 1);
+    tell_smaps("parent", own);
+    tell_pagemap(own, 3);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    tell_smaps("alone", own);
+    /* More text than 64 KiB. */
+    enum { Many = 400 };
+    char *many = mmap(0, Many * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), line[500];
+    int areas = 0;
+    unsigned long from;
+    for (int page = 0; page < Many; page += 2)
+        mprotect(many + page * PAGE, PAGE, PROT_READ);
+    FILE *smaps = fopen("/proc/self/smaps", "r");
+    while (fgets(line, sizeof line, smaps))
+        if (sscanf(line, "%lx-%*x %*4s", &from) == 1 && strchr(line, '-') && from >= (uintptr_t)many && from < (uintptr_t)many + Many * PAGE)
+            areas++;
+    fclose(smaps);
+    ASK(areas);
+    munmap(many, Many * PAGE);
+    close(ends[0]), close(ends[1]), close(memory);
+    munmap(place, 24 * PAGE), munmap(again, PAGE);
 }
 
 int main(void)
@@ -442,7 +659,9 @@ int main(void)
     meeting();
     forking();
     growing();
-    reserving();
+    far_away();
+    leaving();
+    counting();
     chdir("/");
     rmdir("/dev/shm/mappings");
     puts("all answers given");
