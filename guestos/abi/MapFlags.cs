@@ -21,4 +21,9 @@ internal static class MapFlags
     public const ulong NORESERVE = 0x4000;
     public const ulong POPULATE = 0x8000;
     public const ulong FIXED_NOREPLACE = 0x100000;
+
+    /// <summary>
+    /// LEGACY_MAP_MASK (include/linux/mman.h): what MAP_SHARED_VALIDATE lets pass, bits 32 and higher among it.
+    /// </summary>
+    public const ulong Legacy = 0xffff_ffff_fc07_f9f3;
 }

@@ -68,6 +68,8 @@ public static unsafe partial class MemoryCalls
         bool neverWritable = false;
         if (isOfFile)
         {
+            if (isValidated && (flags & ~MapFlags.Legacy) != 0)
+                return Errno.EOPNOTSUPP;
             long result = FileOf(descriptor, protection, shared, out file, out neverWritable);
             if (result < 0)
                 return result;

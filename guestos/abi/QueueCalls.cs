@@ -43,7 +43,7 @@ public static unsafe class QueueCalls
             case IpcCommand.Status:
                 return Tell(MessageQueues.Find((int)id), checks: true, 0, buffer);
             case StatusOfIndex or AnyStatusOfIndex:
-                var at = (MessageQueue*)MessageQueues.Table.At((int)id);
+                var at = (MessageQueue*)MessageQueues.Table.AtIndexOf((int)id);
                 return Tell(at, (int)command == StatusOfIndex, at != null ? at->Common.Id : 0, buffer);
             case IpcCommand.Set:
                 if (!buffer.TryGet(out MessageQueueStatus wanted))

@@ -56,7 +56,7 @@ public static unsafe class SemaphoreCalls
             case IpcCommand.Limits or Usage:
                 return TellLimits((int)command == Usage, argument);
             case StatusOfIndex or AnyStatusOfIndex:
-                var at = (SemaphoreSet*)SemaphoreSets.Table.At((int)id);
+                var at = (SemaphoreSet*)SemaphoreSets.Table.AtIndexOf((int)id);
                 return Tell(at, (int)command == StatusOfIndex, at != null ? at->Common.Id : 0, argument);
             case IpcCommand.Status:
                 return Tell(SemaphoreSets.Find((int)id), checks: true, 0, argument);

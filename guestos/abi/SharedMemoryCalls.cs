@@ -25,7 +25,7 @@ public static unsafe class SharedMemoryCalls
             case IpcCommand.Status:
                 return Tell(SharedMemory.Find((int)id), checks: true, 0, buffer);
             case StatusOfIndex or AnyStatusOfIndex:
-                var at = (SharedSegment*)SharedMemory.Table.At((int)id);
+                var at = (SharedSegment*)SharedMemory.Table.AtIndexOf((int)id);
                 return Tell(at, (int)command == StatusOfIndex, at != null ? at->Common.Id : 0, buffer);
             case IpcCommand.Set or IpcCommand.Remove or Lock or Unlock:
                 return Change((int)id, (int)command, buffer);

@@ -44,10 +44,13 @@ public unsafe struct IpcTable
         return directory[index / SlotsOfFrame][index % SlotsOfFrame];
     }
 
+    /// <summary>The same by the lower bits of an id, as SHM_STAT and its like take either.</summary>
+    public readonly IpcObject* AtIndexOf(int id) => id >= 0 ? At(id & (MaxObjects - 1)) : null;
+
     /// <summary>Null for none, EINVAL.</summary>
     public readonly IpcObject* Find(int id)
     {
-        IpcObject* found = id >= 0 ? At(id & (MaxObjects - 1)) : null;
+        IpcObject* found = AtIndexOf(id);
         return found != null && found->Id == id ? found : null;
     }
 

@@ -211,6 +211,23 @@ static void semaphores(void)
     printf("%d %d %d\n", values[0], values[1], values[2]);
     struct semid_ds status;
     ASK(semctl(set, 0, IPC_STAT, &status));
+    /* An id is as good as its index, the later of an index too. */
+    shmctl(shmget(IPC_PRIVATE, 1, 0600), IPC_RMID, NULL);
+    int later = shmget(IPC_PRIVATE, 1, 0600);
+    struct shmid_ds of_segment;
+    ASK(shmctl(later, SHM_STAT, &of_segment) == later);
+    ASK(shmctl(later, 15, &of_segment) == later);
+    shmctl(later, IPC_RMID, NULL);
+    semctl(semget(IPC_PRIVATE, 1, 0600), 0, IPC_RMID);
+    later = semget(IPC_PRIVATE, 1, 0600);
+    struct semid_ds of_set;
+    ASK(semctl(later, 0, SEM_STAT, &of_set) == later);
+    semctl(later, 0, IPC_RMID);
+    msgctl(msgget(IPC_PRIVATE, 0600), IPC_RMID, NULL);
+    later = msgget(IPC_PRIVATE, 0600);
+    struct msqid_ds of_queue;
+    ASK(msgctl(later, MSG_STAT, &of_queue) == later);
+    msgctl(later, IPC_RMID, NULL);
     printf("%o %ld\n", status.sem_perm.mode, (long)status.sem_nsems);
     printf("%d\n", semctl(set, 0, GETPID) == getpid());
     /* What a process has undone at its end. */

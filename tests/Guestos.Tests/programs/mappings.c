@@ -88,6 +88,10 @@ static void refusing(void)
     ASK_MAP(mmap(0, 0, PROT_READ, MAP_SHARED, fd, 0));
     ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 1));
     ASK_MAP(mmap(0, PAGE, PROT_READ, 0, fd, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x200, fd, 0));
+    ASK_MAP(mmap((void *)0x10000000, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE, fd, 0));
+    ASK_MAP(mmap(0, PAGE, PROT_READ, MAP_SHARED_VALIDATE | MAP_POPULATE, fd, 0));
     char *seen = mmap(0, 3 * PAGE, PROT_READ, MAP_SHARED, reading, 0);
     LOOK(seen + PAGE);
     TOUCH(seen, 1);
