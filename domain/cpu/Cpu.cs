@@ -163,15 +163,17 @@ public sealed unsafe partial class Cpu
         {
             if (Volatile.Read(ref attention) != 0 && Interlocked.Exchange(ref attention, 0) != 0)
                 return CpuExit.Attention;
-            if ((s->SystemFlags & Flags.IF) != 0 && !s->Shadow && interrupts.Pending)
+            bool pending = interrupts.Pending;
+            if (pending && (s->SystemFlags & Flags.IF) != 0 && !s->Shadow)
             {
                 s->Halted = false;
                 if (!Deliver(interrupts.Acknowledge(), 0, EventKind.External))
                     return CpuExit.TripleFault;
+                pending = interrupts.Pending;
             }
             if (s->Halted)
                 return CpuExit.Halted;
-            s->InterruptWaits = interrupts.Pending;
+            s->InterruptWaits = pending;
 
             s->Step = (s->SystemFlags & Flags.TF) != 0;
             bool single = s->Step || s->Shadow;

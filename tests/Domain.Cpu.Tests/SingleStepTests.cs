@@ -254,4 +254,42 @@ public sealed unsafe class SingleStepTests
         Assert.Equal([User + 1], Traps(machine));
         Assert.Equal(0UL, machine.S->Dr[6] & 1 << 14);
     }
+
+    /// <summary>Code that has run before without the flag, and that IRET could go to without a look at it.</summary>
+    [Fact]
+    public void InterruptReturnThatSetsTheFlagStepsWhereItLeads()
+    {
+        const ulong function = 0x140000, last = 0x150000;
+        var machine = Stepped(0);
+        machine.Gate(6, Handler + 0x100);
+        machine.Place(last, a => a.ud2());
+        machine.Place(function, a =>
+        {
+            a.inc(rcx);
+            a.inc(rcx);
+            a.jmp(r11);
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var known = a.CreateLabel();
+            var next = a.CreateLabel();
+            a.mov(edx, 5);
+            a.lea(r11, __[next]);
+            a.Label(ref known);
+            a.jmp(function);
+            a.Label(ref next);
+            a.dec(edx);
+            a.jne(known);
+            a.mov(r11d, (uint)last);
+            a.mov(rbx, rsp);
+            a.push(TestMachine.KernelData);
+            a.push(rbx);
+            a.push(2 | (int)TrapFlag);
+            a.push(TestMachine.KernelCode);
+            a.push((int)function);
+            a.iretq();
+        });
+        machine.RunToHalt();
+        Assert.Equal([function + 3, function + 6, last], Traps(machine));
+    }
 }

@@ -186,4 +186,52 @@ public sealed unsafe class SystemCallTests
                 $"{steps} steps: {1900 - (long)machine.S->Gpr[15]} calls passed");
         }
     }
+
+    /// <summary>The same with INT and IRET, which goes to the program without the run loop.</summary>
+    [Fact]
+    public void AnInterruptThatWaitsComesBehindIret()
+    {
+        const ushort Port = 0x300;
+        const int Vector = 0x40, Call = 0x80;
+        var machine = new TestMachine();
+        machine.Bus.MapPorts(Port, 1, new Line(machine));
+        machine.Gate(Vector, StepHandler);
+        machine.Gate(Call, Entry, level: 3);
+        machine.Place(StepHandler, a =>
+        {
+            a.mov(r15, r12);
+            a.mov(r12d, 1);
+            a.iretq();
+        });
+        // R12: calls until the end, R13: calls left when the interrupt is raised.
+        machine.Place(Entry, a =>
+        {
+            var stop = a.CreateLabel();
+            var back = a.CreateLabel();
+            a.dec(r12);
+            a.je(stop);
+            a.cmp(r12, r13);
+            a.jne(back);
+            a.mov(edx, Port);
+            a.mov(eax, Vector);
+            a.@out(dx, al);
+            a.Label(ref back);
+            a.iretq();
+            a.Label(ref stop);
+            a.hlt();
+        });
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            var loop = a.CreateLabel();
+            a.Label(ref loop);
+            a.@int(Call);
+            a.jmp(loop);
+        });
+        machine.ToUser();
+        machine.S->SystemFlags |= Flags.IF;
+        machine.S->Gpr[12] = 200;
+        machine.S->Gpr[13] = 100;
+        machine.RunToHalt();
+        Assert.Equal(100UL, machine.S->Gpr[15]);
+    }
 }

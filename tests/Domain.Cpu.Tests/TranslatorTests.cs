@@ -238,6 +238,46 @@ public sealed unsafe class TranslatorTests
     }
 
     /// <summary>
+    /// An address that a control register gives is not that of the general register with the same number.
+    /// </summary>
+    [Fact]
+    public void AnAddressFromAControlRegister()
+    {
+        const ulong at = 0x300100, other = 0x200100;
+        var machine = new TestMachine();
+        machine.S->Cr2 = at;
+        machine.Place(TestMachine.CodeAt, a =>
+        {
+            // The second time the TLB has both pages.
+            var again = a.CreateLabel();
+            a.mov(edi, 2);
+            a.Label(ref again);
+            a.mov(edx, (uint)other);
+            a.mov(ebx, 5);
+            a.mov(__qword_ptr[rdx], rbx);
+            a.inc(rbx);
+            a.mov(rax, cr2);
+            a.mov(__qword_ptr[rax + 8], rbx);
+            a.inc(rbx);
+            a.mov(__qword_ptr[rdx + 0x10], rbx);
+            a.mov(r14, cr3);
+            a.mov(rcx, cr0);
+            a.mov(rsi, cr4);
+            a.dec(edi);
+            a.jne(again);
+            a.hlt();
+        });
+        machine.RunToHalt();
+        Assert.Equal(5UL, machine.Read(other));
+        Assert.Equal(0UL, machine.Read(other + 8));
+        Assert.Equal(7UL, machine.Read(other + 0x10));
+        Assert.Equal(6UL, machine.Read(at + 8));
+        Assert.Equal(machine.S->Cr3, machine.S->Gpr[14]);
+        Assert.Equal(machine.S->Cr0, machine.S->Gpr[1]);
+        Assert.Equal(machine.S->Cr4, machine.S->Gpr[6]);
+    }
+
+    /// <summary>
     /// Operands between a comparison and what reads its flags: in one page, across two, and in a page that the first
     /// access finds missing; at a register, at one that changes behind the comparison, and at a constant address.
     /// </summary>

@@ -270,6 +270,7 @@ internal static unsafe class SystemOps
             return;
         Mmu.Owner(s).FlushPage(s->TempAddress);
         Next(s, op);
+        Jump.Continue(s);
     }
 
     /// <summary>INVD, WBINVD: caches are not emulated.</summary>
@@ -385,9 +386,22 @@ internal static unsafe class SystemOps
         op[1].Handler(s, op + 1);
     }
 
-    /// <summary>IRET; Imm is the word's size.</summary>
-    public static void InterruptReturn(CpuState* s, Op* op) =>
-        FarDone(s, op, Mmu.Owner(s).InterruptReturn((int)op->Imm));
+    /// <summary>
+    /// IRET; Imm is the word's size. From 64-bit code to such it goes on by the recent targets, as SYSRET does; a trap
+    /// flag, and an interrupt that waited for IF, are the run loop's.
+    /// </summary>
+    public static void InterruptReturn(CpuState* s, Op* op)
+    {
+        bool wide = s->Code64;
+        if (!Mmu.Owner(s).InterruptReturn((int)op->Imm))
+        {
+            Failed(s, op);
+            return;
+        }
+        s->Budget -= op->Count;
+        if (wide && s->Code64 && (s->SystemFlags & Flags.TF) == 0 && !s->InterruptWaits)
+            Jump.Continue(s);
+    }
 
     private static void FarDone(CpuState* s, Op* op, bool done)
     {

@@ -127,9 +127,19 @@ public sealed unsafe partial class Cpu
 
     internal Prepared PrepareWrite(Op* op, ulong address, int size, bool modify)
     {
-        if (!ProbeWrite(op, address, size))
-            return Prepared.Faulted;
         ulong linear = Linear(op, address);
+        if (!Crosses(linear, size))
+        {
+            if (!LookUpData(linear, PrivilegeAccess | AccessWrite, out _))
+            {
+                Fault(s, op);
+                return Prepared.Faulted;
+            }
+            if (Mmu.WriteHit(s, address, size) != null)
+                return Prepared.Mapped;
+        }
+        else if (!ProbeWrite(op, address, size))
+            return Prepared.Faulted;
         LookUpData(linear, PrivilegeAccess | AccessWrite, out ulong physical);
         if (!Crosses(address, size) && memory.Contains(physical, (ulong)size) && Mmu.WriteHit(s, address, size) != null)
             return Prepared.Mapped;
@@ -283,6 +293,12 @@ public sealed unsafe partial class Cpu
     /// <summary>Reads system structures (descriptors, TSS): always as supervisor.</summary>
     private bool ReadSystem(ulong linear, int size, out ulong value)
     {
+        var entry = Slot(kernelRead, linear);
+        if (size == sizeof(ulong) && !Mmu.Misses(entry, linear, size))
+        {
+            value = *(ulong*)(linear + entry->Addend);
+            return true;
+        }
         int level = s->Cpl;
         SetPrivilege(0);
         byte* at = Mmu.Read(s, null, linear, size);
@@ -296,6 +312,12 @@ public sealed unsafe partial class Cpu
 
     private bool WriteSystem(ulong linear, ulong value)
     {
+        var entry = Slot(kernelWrite, linear);
+        if (!Mmu.Misses(entry, linear, sizeof(ulong)))
+        {
+            *(ulong*)(linear + entry->Addend) = value;
+            return true;
+        }
         int level = s->Cpl;
         SetPrivilege(0);
         bool done = Mmu.Write<Size64>(s, null, linear, value);

@@ -19,11 +19,25 @@ internal sealed unsafe partial class Translator
     private bool IsUser => (mode & Cpu.ModeUser) != 0;
 
     private bool IsKnownSystem(in Instruction i) =>
-        IsUser ? i.Code == Code.Syscall : i.Code is Code.Sysretq or Code.Swapgs or Code.Cli or Code.Sti;
+        IsUser ? i.Code == Code.Syscall : i.Code is Code.Sysretq or Code.Swapgs or Code.Cli or Code.Sti
+            || IsKnownControl(in i);
+
+    /// <summary>MOV from a control register that is a word of the state.</summary>
+    private static bool IsKnownControl(in Instruction i) => i.Code == Code.Mov_r64_cr
+        && i.Op1Register is Register.CR0 or Register.CR2 or Register.CR3 or Register.CR4;
+
+    private ulong* ControlRegister(Register register) => register switch
+    {
+        Register.CR0 => &s->Cr0,
+        Register.CR2 => &s->Cr2,
+        Register.CR3 => &s->Cr3,
+        _ => &s->Cr4,
+    };
 
     /// <summary>
-    /// SWAPGS, CLI and STI, at privilege 0. Behind STI comes an instruction of the same block, before which nobody
-    /// looks at interrupts; one that waits makes the run loop look behind it (<see cref="CpuState.InterruptWaits"/>).
+    /// SWAPGS, CLI and STI, and MOV from a control register, at privilege 0. Behind STI comes an instruction of the same
+    /// block, before which nobody looks at interrupts; one that waits makes the run loop look behind it
+    /// (<see cref="CpuState.InterruptWaits"/>).
     /// </summary>
     private void ChangeSystemState(int at, in Instruction i)
     {
@@ -40,6 +54,14 @@ internal sealed unsafe partial class Translator
         }
         else if (i.Mnemonic == Mnemonic.Cli)
             emit.AndImmediate(HostOperand.Absolute(&s->SystemFlags), ~(int)Flags.IF);
+        else if (i.Mnemonic == Mnemonic.Mov)
+        {
+            int guest = i.Op0Register.GetNumber(), host = HostOf(guest);
+            int to = host >= 0 ? host : Scratch;
+            emit.Load(to, HostOperand.Absolute(ControlRegister(i.Op1Register)));
+            if (host < 0)
+                emit.Store(HostOperand.Absolute(&s->Gpr[guest]), Scratch);
+        }
         else
         {
             var active = HostOperand.Absolute(&s->SegmentBase[Cpu.SegmentGs]);

@@ -255,7 +255,7 @@ internal sealed unsafe partial class Translator
                 (roots[Rsp], offsets[Rsp]) = (roots[Rbp], offsets[Rbp] + 8);
                 Renew(Rbp);
                 return;
-            case Mnemonic.Mov when to >= 0 && i.Op1Kind == OpKind.Register:
+            case Mnemonic.Mov when to >= 0 && i.Op1Kind == OpKind.Register && i.Op1Register.IsGPR64():
                 (roots[to], offsets[to]) = (roots[i.Op1Register.GetNumber()], offsets[i.Op1Register.GetNumber()]);
                 return;
             case Mnemonic.Lea when to >= 0 && i.MemoryBase.IsGPR64() && i.MemoryIndex == Register.None:

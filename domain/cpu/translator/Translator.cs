@@ -278,6 +278,7 @@ internal sealed unsafe partial class Translator
                 EnterSystemCall(at, in i);
                 return true;
             case Mnemonic.Swapgs or Mnemonic.Cli or Mnemonic.Sti:
+            case Mnemonic.Mov when i.Code == Code.Mov_r64_cr:
                 ChangeSystemState(at, in i);
                 return false;
             case Mnemonic.Vzeroupper:
