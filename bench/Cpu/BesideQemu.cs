@@ -29,16 +29,14 @@ internal static class BesideQemu
             var without = Programs(folder);
             var rows = Guests(folder, Runs, without);
             double system = Systems(folder);
-            double ours = Boot([Repository.Program("domain"), "--memory", $"{BootMemory}"], out double overhead);
-            Console.WriteLine($"boot      domain {ours:f0} ms to the guest's init, {overhead:f1} MiB beside its memory");
-            double theirs = Boot([.. s_qemu, "-m", $"{BootMemory}"], out double beside);
-            Console.WriteLine($"boot      QEMU {theirs:f0} ms to the guest's init, {beside:f1} MiB beside its memory");
+            var (ours, theirs, overhead) = BootBoth();
             var programs = rows.Where(row => !row.IsLoop).ToList();
             double native = Mean(programs.Select(row => row.Translated / row.Host));
             Console.WriteLine($"bench-cpu: user_vs_native={native:f2} user_vs_qemu={Mean(programs.Select(row => row.Faster)):f2} "
-                + $"system_vs_qemu={system:f2} boot_ms={ours:f0} boot_vs_qemu={theirs / ours:f2} overhead_mib={overhead:f1} "
+                + $"system_vs_qemu={system:f2} boot_ms={ours:f0} boot_vs_qemu={theirs / ours:f2} overhead_mib={overhead.Own:f1} "
                 + $"user_vs_qemu_user={Mean(without.Values):f2} "
-                + $"loops_vs_qemu={Mean(rows.Where(row => row.IsLoop).Select(row => row.Faster)):f2}");
+                + $"loops_vs_qemu={Mean(rows.Where(row => row.IsLoop).Select(row => row.Faster)):f2} "
+                + $"code_cache_mib={overhead.Code:f1}");
         }
         finally
         {
@@ -59,6 +57,33 @@ internal static class BesideQemu
             Directory.Delete(folder, true);
         }
     }
+
+    /// <summary>Kernels that do one thing, and boots.</summary>
+    public static void RunSystems()
+    {
+        string folder = Directory.CreateTempSubdirectory("bench-cpu").FullName;
+        try
+        {
+            Console.WriteLine($"system_vs_qemu={Systems(folder):f2}");
+            BootBoth();
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    private static (double Ours, double Theirs, Host.Resident Overhead) BootBoth()
+    {
+        double ours = Boot([Repository.Program("domain"), "--memory", $"{BootMemory}"], out var overhead);
+        Console.WriteLine($"boot      domain {ours:f0} ms to the guest's init, {Words(overhead)}");
+        double theirs = Boot([.. s_qemu, "-m", $"{BootMemory}"], out var beside);
+        Console.WriteLine($"boot      QEMU {theirs:f0} ms to the guest's init, {Words(beside)}");
+        return (ours, theirs, overhead);
+    }
+
+    private static string Words(Host.Resident resident) => $"{resident.Own:f1} MiB beside its memory and "
+        + $"{resident.Code:f1} of translated code; {resident.File:f1} of it are files, which all machines of a host share";
 
     private static double Mean(IEnumerable<double> ratios) => Math.Exp(ratios.Average(Math.Log));
 
@@ -154,11 +179,11 @@ internal static class BesideQemu
     }
 
     /// <summary>The median of milliseconds from the monitor's start to the first word of the guest's init.</summary>
-    /// <param name="beside">MiB that the monitor has resident beside the guest's memory then</param>
-    private static double Boot(string[] monitor, out double beside)
+    /// <param name="beside">what the monitor has resident then</param>
+    private static double Boot(string[] monitor, out Host.Resident beside)
     {
         var times = new double[Boots];
-        double resident = 0;
+        var resident = default(Host.Resident);
         for (int i = 0; i < Boots; i++)
         {
             var clock = Stopwatch.StartNew();
@@ -175,7 +200,7 @@ internal static class BesideQemu
             limit.Dispose();
             if (line == null)
                 throw new InvalidOperationException($"{monitor[0]} does not boot the guest");
-            resident = Host.ResidentBeside(process, (long)BootMemory << 20);
+            resident = Host.ResidentOf(process, (long)BootMemory << 20);
             process.Kill();
             process.WaitForExit();
         }

@@ -63,11 +63,19 @@ internal static unsafe class Host
         return times.Order().ElementAt(1);
     }
 
-    /// <summary>MiB of a process that are resident outside of mappings of a size, which are the guest's memory.</summary>
-    public static double ResidentBeside(Process process, long guest)
+    /// <summary>What a monitor has resident, in MiB.</summary>
+    /// <param name="Own">all but the guest's memory and translated code</param>
+    /// <param name="File">of that, pages of files, which all machines of a host share</param>
+    /// <param name="Code">translated code, counted once for each of its mappings, as /proc counts it</param>
+    public readonly record struct Resident(double Own, double File, double Code);
+
+    /// <summary>
+    /// Translated code is what can be executed and comes from no file, and what else is mapped of the same memory.
+    /// </summary>
+    /// <param name="guest">size of the mapping that is the guest's memory</param>
+    public static Resident ResidentOf(Process process, long guest)
     {
-        long resident = 0;
-        bool counts = false;
+        List<(long Bytes, bool Executes, string Inode, string Name, long Kib)> mappings = [];
         foreach (string line in File.ReadLines($"/proc/{process.Id}/smaps"))
         {
             string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -75,11 +83,26 @@ internal static unsafe class Host
             {
                 long[] ends = [.. words[0].Split('-').Select(end => long.Parse(end, NumberStyles.HexNumber,
                     CultureInfo.InvariantCulture))];
-                counts = ends[1] - ends[0] != guest;
+                mappings.Add((ends[1] - ends[0], words[1][2] == 'x', words[4], words.Length > 5 ? words[5] : "", 0));
             }
-            else if (counts && words[0] == "Rss:")
-                resident += long.Parse(words[1], CultureInfo.InvariantCulture);
+            else if (words[0] == "Rss:")
+                mappings[^1] = mappings[^1] with { Kib = long.Parse(words[1], CultureInfo.InvariantCulture) };
         }
-        return resident / 1024.0;
+        // Shared memory without a file is called that (proc(5)).
+        const string shared = "/dev/zero";
+        HashSet<string> code = [.. mappings.Where(one => one.Executes && one.Name == shared).Select(one => one.Inode)];
+        long own = 0, file = 0, translated = 0;
+        foreach (var (bytes, executes, inode, name, kib) in mappings)
+        {
+            if (name == shared ? code.Contains(inode) : executes && name.Length == 0)
+                translated += kib;
+            else if (bytes != guest)
+            {
+                own += kib;
+                if (name.StartsWith('/') && name != shared)
+                    file += kib;
+            }
+        }
+        return new Resident(own / 1024.0, file / 1024.0, translated / 1024.0);
     }
 }

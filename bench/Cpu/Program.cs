@@ -10,7 +10,7 @@ namespace Domain.Bench;
 /// <summary>
 /// bench-cpu: loops here and on the host, then programs, kernels and boots beside QEMU. bench-cpu loops [NAME]: the
 /// loops, or one of them. bench-cpu run|translate PROGRAM ARGUMENTS: a static program in user mode, interpreted or
-/// translated. bench-cpu conformance [CASES [SEED]]: every user-mode instruction against the host.
+/// translated. bench-cpu systems: kernels and boots beside QEMU. bench-cpu conformance [CASES [SEED]]: every user-mode instruction against the host.
 /// </summary>
 internal static unsafe class Program
 {
@@ -41,6 +41,11 @@ internal static unsafe class Program
         if (arguments.Length >= 1 && arguments[0] == "guest")
         {
             BesideQemu.RunGuests(arguments.Length > 1 ? int.Parse(arguments[1]) : 1);
+            return 0;
+        }
+        if (arguments.Length >= 1 && arguments[0] == "systems")
+        {
+            BesideQemu.RunSystems();
             return 0;
         }
         Loops("");
