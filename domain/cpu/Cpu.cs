@@ -209,6 +209,8 @@ public sealed unsafe partial class Cpu
                 }
                 else if (!single && block->SecondPage == NoPage && block->RunsUntilTranslated == 0)
                     Remember(s->Rip, block);
+                // It ends with the instruction (SDM vol. 3, 17.3.1.1); frames of faults have it in any case.
+                s->SystemFlags &= ~Flags.RF;
                 s->PendingLink = null;
                 // A single instruction comes back here whatever it links to.
                 long budget = single ? -1 : translator != null ? TranslatedQuantum : Quantum;
@@ -225,6 +227,8 @@ public sealed unsafe partial class Cpu
                         return CpuExit.TripleFault;
                     break;
                 case ExitReason.Exception:
+                    if (s->Refused != 0)
+                        JudgeRefused();
                     if (!Deliver(s->Vector, s->ErrorCode, EventKind.Exception))
                         return CpuExit.TripleFault;
                     break;
@@ -240,6 +244,31 @@ public sealed unsafe partial class Cpu
                     break;
             }
         }
+    }
+
+    /// <summary>
+    /// An address that is not canonical is #SS where it belongs to the stack segment: that of PUSH and its like, and
+    /// with RSP or RBP as its base (SDM vol. 1, 3.3.7.1 and 3.7.4). Nothing of the instruction has been done.
+    /// </summary>
+    private void JudgeRefused()
+    {
+        ulong refused = s->Refused;
+        s->Refused = 0;
+        if (s->Vector != ExceptionVector.GP || s->ErrorCode != 0 || !s->Code64)
+            return;
+        HostFloat.Leave(s);
+        byte* bytes = stackalloc byte[16];
+        int count = 0;
+        for (ulong physical; count < 15 && LookUpCode(s->Rip + (ulong)count, out physical)
+            && memory.Contains(physical, 1); count++)
+            bytes[count] = memory.Base[physical];
+        if (builder.IsStackOperand(bytes, count, s->Rip, refused))
+            s->Vector = ExceptionVector.SS;
+        else
+            s->Vector = ExceptionVector.GP;
+        s->ErrorCode = 0;
+        s->Exit = ExitReason.Exception;
+        HostFloat.Enter(s);
     }
 
     /// <summary>The trap behind an instruction that ran with TF set.</summary>

@@ -98,6 +98,9 @@ internal unsafe struct CpuState
     /// <summary>Exception or software interrupt to deliver when <see cref="Exit"/> says so.</summary>
     public int Vector;
 
+    /// <summary>The last operand's address that was refused since it is not canonical; 0: none was.</summary>
+    public ulong Refused;
+
     /// <summary>Its error code, where it has one.</summary>
     public uint ErrorCode;
 
@@ -184,6 +187,9 @@ internal unsafe struct CpuState
     /// <summary>SSE control and status.</summary>
     public uint Mxcsr;
 
+    /// <summary>Flags of <see cref="HostFloat.Note"/> since the instruction began; see <see cref="Unmasked"/>.</summary>
+    public uint Raised;
+
     /// <summary>Generated code that loads the host's MXCSR, see <see cref="HostFloat"/>; 0 where there is none.</summary>
     public nuint ExchangeMxcsr;
 
@@ -193,6 +199,9 @@ internal unsafe struct CpuState
     public int FpuTop;
     public uint FpuValid;
     public ushort FpuOpcode;
+
+    /// <summary>What <see cref="FpuStatus"/> becomes when the store that follows a conversion is done.</summary>
+    public ushort FpuStored;
     public ulong FpuIp;
     public ulong FpuDp;
 
@@ -254,6 +263,13 @@ internal unsafe struct CpuState
 
     /// <summary>See <see cref="Msr.TellUsedOnly"/>.</summary>
     public bool TellsUsedOnly;
+
+    /// <summary>What was before an instruction that may raise an unmasked exception; see <see cref="Unmasked"/>.</summary>
+    public fixed ulong KeptRegisters[Unmasked.RegisterWords];
+    public int KeptFlagKind;
+    public uint KeptFlagBits;
+    public ulong KeptFlagResult, KeptFlagSource;
+    public uint KeptMxcsr;
 
     /// <summary>GCHandle of the <see cref="Cpu"/>: the slow paths' way back to memory, bus and blocks.</summary>
     public nint Owner;

@@ -110,6 +110,8 @@ internal static unsafe class HostComparison
         context->Flags = flags;
         new Span<byte>(context->Fx, 512).Clear();
         *(ushort*)context->Fx = (ushort)(0x7f | (random.Next(3) switch { 0 => 0, 1 => 2, _ => 3 }) << 8 | random.Next(4) << 10);
+        if (random.Next(3) == 0)
+            *(ushort*)context->Fx &= (ushort)~random.Next(64);
         *(ushort*)(context->Fx + 2) = (ushort)(random.Next(8) << 11);
         context->Fx[4] = 0xff;
         if (IsPush(code.Mnemonic()))
@@ -117,9 +119,11 @@ internal static unsafe class HostComparison
         // Any registers may be empty: then the stack faults.
         if (random.Next(4) == 0)
             context->Fx[4] = (byte)random.Next(256);
-        // Rounding, FTZ and DAZ; all exceptions masked.
+        // Rounding, FTZ and DAZ; mostly all exceptions are masked.
         *(uint*)(context->Fx + 24) = 0x1f80 | (uint)random.Next(4) << 13 | (random.Next(4) == 0 ? 0x8000u
             : 0) | (random.Next(4) == 0 ? 0x40u : 0);
+        if (random.Next(3) == 0)
+            *(uint*)(context->Fx + 24) &= ~((uint)random.Next(64) << 7);
         uint control = *(uint*)(context->Fx + 24);
         for (int i = 0; i < 8; i++)
         {
@@ -134,28 +138,28 @@ internal static unsafe class HostComparison
         var data = Data(seed);
         Restore((byte*)HostCpu.Data, data);
         string Text() => $"{code} [{instruction}] seed {seed} mxcsr {control:x}";
-        int faults = 0;
-        foreach (var machine in machines)
+        var vectors = new int[machines.Length];
+        for (int i = 0; i < machines.Length; i++)
         {
+            var machine = machines[i];
             Restore(machine.Memory.Base + HostCpu.Data, data);
             Load(machine, context);
             Enter(machine, bits);
             machine.Place(Host.At(bits), [.. bytes, 0xf4]);
             machine.S->Rip = Host.At(bits);
             if (machine.Cpu.Run() == CpuExit.TripleFault)
-            {
-                faults++;
-                if (machine.Cpu.LastUnknown.Length != 0 && machine.S->Vector >= 0 && !IsDivide(code))
-                    return $"{Text()}: exception in the emulator {machine.Cpu.LastUnknown}";
-            }
+                return $"{Text()}: triple fault";
             machine.S->Halted = false;
+            vectors[i] = TakeFault(machine);
+            if (vectors[i] >= 0 && machine.S->Rip != Host.At(bits))
+                return $"{Text()}: exception {vectors[i]} at {machine.S->Rip:x} instead of {Host.At(bits):x}";
         }
-        // The host would have the same exception, in this process.
-        if (faults != 0)
-            return faults == machines.Length ? null : $"{Text()}: exception in one of the engines only";
         Host.Run();
-        foreach (var machine in machines)
+        for (int i = 0; i < machines.Length; i++)
         {
+            var machine = machines[i];
+            if (vectors[i] != context->FaultVector)
+                return $"{Text()}: exception {vectors[i]}, host {context->FaultVector}, {machine.Cpu.LastUnknown}";
             string? difference = Difference(machine, context, in instruction, Text, flags, registers);
             if (difference != null)
                 return machines.Length == 1 ? difference : $"{(machine.Cpu.Translates ? "translated" : "interpreted")} {difference}";
@@ -163,16 +167,43 @@ internal static unsafe class HostComparison
         return null;
     }
 
+    private const ulong Handlers = 0x700000, FaultStack = 0xb0000;
+
+    /// <summary>The exception that has ended the instruction, or -1. Registers are then what its frame says.</summary>
+    private static int TakeFault(TestMachine machine)
+    {
+        ulong at = machine.S->Rip - 1 - Handlers;
+        if (at >= 32 * 16)
+            return -1;
+        int vector = (int)at / 16;
+        ulong frame = machine.S->Gpr[4] + (vector is 8 or >= 10 and <= 14 or 17 ? 8UL : 0);
+        machine.S->Rip = machine.Read(frame);
+        ulong flags = machine.Read(frame + 16);
+        Flags.Set(machine.S, (uint)flags & Flags.Arithmetic);
+        machine.S->SystemFlags = flags & ~(ulong)Flags.Arithmetic & ~2UL;
+        machine.S->Gpr[4] = machine.Read(frame + 24);
+        return vector;
+    }
+
     private static void Enter(TestMachine machine, int bits)
     {
+        if (machine.Read(Handlers) != 0xf4)
+        {
+            machine.Write(0x3000 + 0x24, FaultStack);
+            for (int vector = 0; vector < 32; vector++)
+            {
+                machine.Gate(vector, Handlers + 16 * (ulong)vector, stackTable: 1);
+                machine.Write(Handlers + 16 * (ulong)vector, 0xf4);
+            }
+            machine.S->Cr4 |= Cr4.OSXMMEXCPT;
+            machine.S->Cr0 |= Cr0.NE;
+        }
         bool entered = machine.Cpu.LoadCode(bits == 64 ? TestMachine.KernelCode : TestMachine.KernelCode32, 0);
         foreach (int segment in new[] { Cpu.SegmentSs, Cpu.SegmentDs, Cpu.SegmentEs })
             entered &= machine.Cpu.LoadSegment(segment, TestMachine.KernelData);
         if (!entered)
             throw new InvalidOperationException("the processor refused a segment");
     }
-
-    private static bool IsDivide(Code code) => code.Mnemonic() is Mnemonic.Div or Mnemonic.Idiv;
 
     private static bool IsPush(Mnemonic mnemonic) => mnemonic is Mnemonic.Fld or Mnemonic.Fild or Mnemonic.Fxtract or Mnemonic.Fld1 or Mnemonic.Fldl2t
         or Mnemonic.Fldl2e or Mnemonic.Fldpi or Mnemonic.Fldlg2 or Mnemonic.Fldln2 or Mnemonic.Fldz;
@@ -216,7 +247,13 @@ internal static unsafe class HostComparison
         if (((image ^ host->Flags) & compared) != 0)
             return $"{text()}: flags {image & compared:x}, host {host->Flags & compared:x}, before {flags:x}, rax {before[0]:x} rcx {before[1]:x}";
         uint mxcsr = *(uint*)(host->Fx + 24);
-        if (s->Mxcsr != mxcsr)
+        // With an overflow or an underflow that is not masked the engines say inexact where the result is exact, too; and of
+        // sums of products, which are computed in steps, the exception may be that of a later step.
+        uint late = ~(mxcsr >> 7) & mxcsr & 0x18;
+        uint left = host->FaultVector == 19 ? late != 0 ? 0x20u : 0 : 0;
+        if (host->FaultVector == 19 && instruction.Mnemonic is Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd)
+            left = 0x3f;
+        if (((s->Mxcsr ^ mxcsr) & ~left) != 0)
             return $"{text()}: MXCSR {s->Mxcsr:x}, host {mxcsr:x}";
         for (int i = 0; i < 32; i++)
         {

@@ -19,6 +19,10 @@ internal unsafe struct HostContext
 
     /// <summary>The upper halves of the YMM registers, where the host has them.</summary>
     public fixed ulong Upper[32];
+
+    /// <summary>The exception that ended the instruction, or -1; where it stood; and where to go on.</summary>
+    public long FaultVector;
+    public ulong FaultRip, Resume;
 }
 
 /// <summary>Runs single instructions on the processor that this test runs on.</summary>
@@ -33,13 +37,41 @@ internal sealed unsafe class HostCpu
 
     private readonly delegate* unmanaged<void> entry = (delegate* unmanaged<void>)Code;
 
+    /// <summary>What signal handlers are, as the C library has it (signal.h).</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 152)]
+    private struct SignalAction
+    {
+        public ulong Handler;
+        private fixed ulong mask[16];
+        public int Flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct SignalStack
+    {
+        public ulong At;
+        public int Flags;
+        public ulong Size;
+    }
+
+    // SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV.
+    private static readonly int[] s_faults = [4, 5, 7, 8, 11];
+    private const int ActionFlags = 4 | 0x0800_0000 | 0x4000_0000;   // SA_SIGINFO, SA_ONSTACK, SA_NODEFER
+    private const ulong HandlerAt = Code + 0xc000, SignalStackAt = Data + DataSize, SignalStackBytes = 0x20000;
+
+    [DllImport("libc")]
+    private static extern int sigaction(int signal, SignalAction* action, SignalAction* old);
+
+    [DllImport("libc")]
+    private static extern int sigaltstack(SignalStack* stack, SignalStack* old);
+
     [DllImport("libc", SetLastError = true)]
     private static extern nint mmap(nint address, nint length, int protection, int flags, int descriptor, nint offset);
 
     public HostCpu()
     {
         // PROT_READ|WRITE|EXEC, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED_NOREPLACE
-        foreach (var (at, size) in new[] { (Code, 0x10000UL), (Data, DataSize) })
+        foreach (var (at, size) in new[] { (Code, 0x10000UL), (Data, DataSize + SignalStackBytes) })
         {
             if (mmap((nint)at, (nint)size, 7, 0x100022, -1, 0) != (nint)at)
                 throw new InvalidOperationException($"address {at:x} is taken on this host");
@@ -48,6 +80,23 @@ internal sealed unsafe class HostCpu
         before32 = Loads(32);
         after64 = Stores(64);
         after32 = Stores(32);
+        TestMachine.Assemble(HandlerAt, Handle).CopyTo(new Span<byte>((void*)HandlerAt, 0x1000));
+    }
+
+    // Of ucontext_t, in RDX: RIP, CS, and the number of the exception.
+    private const int SavedRip = 40 + 16 * 8, SavedCs = 40 + 18 * 8, SavedVector = 40 + 20 * 8;
+
+    /// <summary>What a fault of the instruction leads to: it is noted, and what stores the registers comes next.</summary>
+    private static void Handle(Assembler a)
+    {
+        a.mov(rax, __qword_ptr[rdx + SavedRip]);
+        a.mov(At(&Context->FaultRip), rax);
+        a.mov(rax, __qword_ptr[rdx + SavedVector]);
+        a.mov(At(&Context->FaultVector), rax);
+        a.mov(rax, At(&Context->Resume));
+        a.mov(__qword_ptr[rdx + SavedRip], rax);
+        a.mov(__word_ptr[rdx + SavedCs], Code64);
+        a.ret();
     }
 
     public static HostContext* Context => (HostContext*)ContextAt;
@@ -88,6 +137,7 @@ internal sealed unsafe class HostCpu
             jump.CopyTo(to);
             to = to[jump.Length..];
         }
+        Context->Resume = Code + 0x8000 - (ulong)to.Length;
         (bits == 64 ? after64 : after32).CopyTo(to);
     }
 
@@ -147,5 +197,20 @@ internal sealed unsafe class HostCpu
         a.ret();
     });
 
-    public void Run() => entry();
+    /// <summary>Runs what was prepared; a fault of it ends in <see cref="HostContext.FaultVector"/>.</summary>
+    public void Run()
+    {
+        Context->FaultVector = -1;
+        var stack = new SignalStack { At = SignalStackAt, Size = SignalStackBytes };
+        SignalStack oldStack;
+        var action = new SignalAction { Handler = HandlerAt, Flags = ActionFlags };
+        var old = stackalloc SignalAction[s_faults.Length];
+        sigaltstack(&stack, &oldStack);
+        for (int i = 0; i < s_faults.Length; i++)
+            sigaction(s_faults[i], &action, old + i);
+        entry();
+        for (int i = 0; i < s_faults.Length; i++)
+            sigaction(s_faults[i], old + i, null);
+        sigaltstack(&oldStack, null);
+    }
 }

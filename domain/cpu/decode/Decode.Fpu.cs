@@ -13,12 +13,45 @@ internal sealed unsafe partial class BlockBuilder
             || i.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr && (mode & Cpu.ModeNoSse) != 0)
             return RaiseAlways(ExceptionVector.UD);
         int start = SlotCount;
+        if (Waits(i.Mnemonic))
+            Emit(&X87.CheckPending);
         bool unknown = DecodeFpuBody(in i);
-        if (unknown || (mode & (i.Mnemonic == Mnemonic.Wait ? Cpu.ModeNoWait : Cpu.ModeNoFpu)) == 0)
-            return unknown;
+        if (unknown)
+        {
+            // Before anything that waits is told.
+            SlotCount = start;
+            return RaiseAlways(ExceptionVector.UD);
+        }
+        if (IsNoted(i.Mnemonic))
+            NoteFpuPointers(in i);
+        if ((mode & (i.Mnemonic == Mnemonic.Wait ? Cpu.ModeNoWait : Cpu.ModeNoFpu)) == 0)
+            return false;
         // Known, but switched off: lazy state switching wants to hear of it.
         SlotCount = start;
         return RaiseAlways(ExceptionVector.NM);
+    }
+
+    /// <summary>#MF comes before it, where one is pending (SDM vol. 1, 8.3.11 and 8.6).</summary>
+    private static bool Waits(Mnemonic mnemonic) => mnemonic is not (Mnemonic.Fninit or Mnemonic.Fnclex
+        or Mnemonic.Fnstsw or Mnemonic.Fnstcw or Mnemonic.Fnstenv or Mnemonic.Fnsave or Mnemonic.Fneni
+        or Mnemonic.Fndisi or Mnemonic.Fnsetpm or Mnemonic.Fxsave or Mnemonic.Fxsave64 or Mnemonic.Fxrstor
+        or Mnemonic.Fxrstor64);
+
+    /// <summary>It is no control instruction: the instruction and operand pointers are its.</summary>
+    private static bool IsNoted(Mnemonic mnemonic) => Waits(mnemonic) && mnemonic is not (Mnemonic.Wait
+        or Mnemonic.Fldcw or Mnemonic.Fldenv or Mnemonic.Frstor or Mnemonic.Emms);
+
+    private void NoteFpuPointers(in Instruction i)
+    {
+        bool hasMemory = i.OpCount > 0 && IsMemory(in i, 0) || i.OpCount > 1 && IsMemory(in i, 1);
+        if (hasMemory)
+            EmitAddress<OperandCompute>(in i);
+        byte* at = Bytes + (i.IP - rip);
+        while (*at is not (>= 0xd8 and <= 0xdf))
+            at++;
+        ref var op = ref Emit(&X87.NotePointers);
+        op.Imm = (uint)(*at & 7) << 8 | at[1];
+        op.Disp = hasMemory ? 1 : 0;
     }
 
     private bool DecodeFpuBody(in Instruction i)
@@ -67,12 +100,14 @@ internal sealed unsafe partial class BlockBuilder
             }
             case Mnemonic.Fst or Mnemonic.Fstp or Mnemonic.Fist or Mnemonic.Fistp or Mnemonic.Fisttp:
             {
+                int start = SlotCount;
                 ref var convert = ref Emit(&X87.Convert);
                 convert.Scale = (byte)SourceOf(i.MemorySize);
                 convert.Imm = i.Mnemonic == Mnemonic.Fisttp ? 1u : 0;
                 EmitMemory<OperandStore>(in i, Log(in i, 0));
-                if (i.Mnemonic is Mnemonic.Fstp or Mnemonic.Fistp or Mnemonic.Fisttp)
-                    Emit(&X87.PopAfterStore).Disp = 1;
+                bool pops = i.Mnemonic is Mnemonic.Fstp or Mnemonic.Fistp or Mnemonic.Fisttp;
+                Emit(&X87.PopAfterStore).Disp = pops ? 1 : 0;
+                convert.Dst = (ushort)(SlotCount - start - 1);
                 return false;
             }
             case Mnemonic.Fbld: return FpuAt(in i, &X87.LoadDecimal);

@@ -26,6 +26,7 @@ internal sealed unsafe partial class BlockBuilder
             return RaiseAlways(ExceptionVector.UD);
         if ((mode & Cpu.ModeNoFpu) != 0)
             return RaiseAlways(ExceptionVector.NM);
+        Emit(&X87.CheckPending);
         switch (i.Mnemonic)
         {
             case Mnemonic.Movq or Mnemonic.Movd or Mnemonic.Movntq or Mnemonic.Movdq2q:

@@ -7,6 +7,36 @@ internal sealed unsafe partial class BlockBuilder
 {
     private bool DecodeVector(in Instruction i)
     {
+        if (!MayTrap(in i))
+            return DecodeVectorBody(in i);
+        Emit(&Unmasked.Begin);
+        bool ends = DecodeVectorBody(in i);
+        // VCVTPS2PH is looked at before its store, and by what puts it together.
+        if (!ends && !(i.Encoding == EncodingKind.VEX && IsMemory(in i, 0)))
+            EmitTrap(in i);
+        return ends;
+    }
+
+    /// <summary>
+    /// Some exception is unmasked in MXCSR, and the instruction may raise it: <see cref="Unmasked.Begin"/> and
+    /// <see cref="Unmasked.End"/> are around it, and it is not translated.
+    /// </summary>
+    public bool MayTrap(in Instruction i) => (mode & Cpu.ModeUnmasked) != 0 && UnmaskedForms.MayRaise(i.Mnemonic);
+
+    private void EmitTrap(in Instruction i)
+    {
+        ref var op = ref Emit(&Unmasked.End);
+        bool isVector = IsRegister(in i, 0) && (i.Op0Register.IsXMM() || i.Op0Register.IsYMM());
+        if (!isVector)
+            return;
+        var (bytes, count) = UnmaskedForms.MayBeTiny(i.Mnemonic, i.Op0Register.IsYMM() ? 32 : 16);
+        op.Dst = Reg(i.Op0Register);
+        op.Scale = (byte)bytes;
+        op.Imm = (ulong)count;
+    }
+
+    private bool DecodeVectorBody(in Instruction i)
+    {
         if (i.Encoding == EncodingKind.VEX)
             return DecodeVex(in i);
         if (UsesMmx(in i))

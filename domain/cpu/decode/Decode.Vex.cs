@@ -78,6 +78,8 @@ internal sealed unsafe partial class BlockBuilder
         if (memory > 0)
             Emit(&Vex.Load).Imm = size;
         Emit(&Vex.Run).Imm = Thunks.Of(in i, Bytes + (i.IP - rip));
+        if (memory == 0 && MayTrap(in i))
+            EmitTrap(in i);
         if (memory == 0)
             Emit(&Vex.Store).Imm = size;
         return false;

@@ -185,6 +185,34 @@ internal sealed unsafe partial class BlockBuilder
             ? RaiseAlways(ExceptionVector.GP) : refused[at] ? NotKnown(in i) : DecodeInstruction(in i);
     }
 
+    /// <summary>
+    /// Whether the 64-bit instruction in these bytes reaches <paramref name="address"/> through the stack segment.
+    /// </summary>
+    public bool IsStackOperand(byte* code, int available, ulong rip, ulong address)
+    {
+        reader.At = code;
+        reader.End = code + available;
+        decoder64.IP = rip;
+        decoder64.Decode(out var instruction);
+        foreach (var used in information.GetInfo(in instruction).GetUsedMemory())
+        {
+            // Prefixes of the other segments do not count in 64-bit code, those of FS and GS do.
+            bool isStack = used.Segment is not (Register.FS or Register.GS) && used.Base is Register.RSP or Register.ESP
+                or Register.RBP or Register.EBP;
+            if (isStack && AddressOf(in used) is var at && address - at < 4096)
+                return true;
+        }
+        return false;
+    }
+
+    private ulong AddressOf(in UsedMemory used)
+    {
+        ulong at = used.Displacement + s->Gpr[used.Base.GetNumber()];
+        if (used.Index != Register.None)
+            at += s->Gpr[used.Index.GetNumber()] * (ulong)used.Scale;
+        return used.Base.GetSize() == 4 ? (uint)at : at;
+    }
+
     /// <summary>The processor does not have the instruction, since its host does not.</summary>
     public bool IsRefused(int at) => refused[at];
 

@@ -61,8 +61,16 @@ internal static unsafe class ExtendedState
     /// <summary>XRSTOR from TempAddress</summary>
     public static void Restore(CpuState* s, Op* op)
     {
+        bool wasUnmasked = HostFloat.IsUnmasked(s->Mxcsr);
         if (!IsUsable(s, op) || !RestoreBody(s, op))
             return;
+        if (HostFloat.IsUnmasked(s->Mxcsr) != wasUnmasked)
+        {
+            // What comes next is decoded otherwise.
+            s->Rip = op->Rip + op->Length;
+            s->Budget -= op->Count;
+            return;
+        }
         op[1].Handler(s, op + 1);
     }
 

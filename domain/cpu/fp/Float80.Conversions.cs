@@ -25,14 +25,9 @@ internal ref partial struct Float80Math
     private Float80 FromIeee(bool negative, int exponent, ulong fraction, int width, int bias)
     {
         ushort sign = negative ? (ushort)0x8000 : (ushort)0;
+        // What is done with a signaling NaN tells.
         if (exponent == 2 * bias + 1)
-        {
-            var value = new Float80(Float80.IntegerBit | fraction << (63 - width), (ushort)(sign | 0x7fff));
-            if (!value.IsSignaling)
-                return value;
-            Exceptions |= Invalid;
-            return value.Quieted;
-        }
+            return new Float80(Float80.IntegerBit | fraction << (63 - width), (ushort)(sign | 0x7fff));
         if (exponent != 0)
             return new Float80(Float80.IntegerBit | fraction << (63 - width),
                 (ushort)(sign | (exponent - bias + Float80.Bias)));
@@ -72,6 +67,8 @@ internal ref partial struct Float80Math
         int drop = 63 - width;
         ulong low = 0;
         bool small = unbiased <= 0, tiny = small && IsTiny(a.Negative, unbiased, x, 0, drop);
+        if (tiny && (unmasked & Underflow) != 0)
+            Exceptions |= Underflow;
         if (small)
         {
             ShiftRight(ref x, ref low, 1 - unbiased);
@@ -189,6 +186,8 @@ internal ref partial struct Float80Math
         long by = b.IsZero ? 0 : b.Exponent > Float80.Bias + 20 ? (b.Negative ? -0x10000 : 0x10000)
             : ToInteger(b, 64, true);
         Exceptions = saved;
+        if (b.IsZero && a.Exponent == 0 && (a.Significand & Float80.IntegerBit) == 0)
+            return a;
         var (exponent, x) = a.Normalized();
         // Scaling is rounded to the full significand whatever the precision control says.
         return Round(a.Negative, exponent + (int)Math.Clamp(by, -0x10000, 0x10000), x, 0, 0);

@@ -59,6 +59,12 @@ internal ref partial struct Float80Math(ushort control)
     // Low bits of the significand that precision control rounds away: single 40, double 11, extended 0.
     private readonly int spare = (control >> 8 & 3) switch { 0 => 40, 2 => 11, _ => 0 };
 
+    // Overflow and underflow, as far as they are not masked.
+    private readonly int unmasked = ~control & (Overflow | Underflow);
+
+    /// <summary>What the exponent of a result is changed by that raises one of these (SDM vol. 1, 8.5.4).</summary>
+    private const int BiasAdjustment = 24576;
+
     public ushort Exceptions = 0;
 
     /// <summary>The last rounding went away from zero: C1.</summary>
@@ -109,7 +115,18 @@ internal ref partial struct Float80Math(ushort control)
             exponent -= shift;
         }
         bool small = exponent <= 0, tiny = small && IsTiny(negative, exponent, high, low, dropped);
-        if (small)
+        if (tiny && (unmasked & Underflow) != 0)
+        {
+            Exceptions |= Underflow;
+            exponent += BiasAdjustment;
+            if (exponent <= 0)
+            {
+                // FSCALE only: not even the other exponent is enough.
+                Exceptions |= Inexact;
+                return Float80.Zero(negative);
+            }
+        }
+        else if (small)
         {
             int right = 1 - exponent;
             ShiftRight(ref high, ref low, right);
@@ -147,7 +164,18 @@ internal ref partial struct Float80Math(ushort control)
         }
         if (exponent == 0 && (kept & Float80.IntegerBit) != 0)
             exponent = 1;
-        if (exponent >= Float80.MaxExponent)
+        if (exponent >= Float80.MaxExponent && (unmasked & Overflow) != 0)
+        {
+            Exceptions |= Overflow;
+            exponent -= BiasAdjustment;
+            if (exponent >= Float80.MaxExponent)
+            {
+                Exceptions |= Inexact;
+                Up = true;
+                return Float80.Infinity(negative);
+            }
+        }
+        else if (exponent >= Float80.MaxExponent)
         {
             Exceptions |= Overflow | Inexact;
             bool toInfinity = rounding == 0 || (rounding == 1 && negative) || (rounding == 2 && !negative);
@@ -350,6 +378,15 @@ internal ref partial struct Float80Math(ushort control)
         }
         ulong low = rest > root ? 1UL << 63 | 1 : rest != UInt128.Zero ? 1UL : 0;
         return Round(false, (unbiased >> 1) + Float80.Bias, (ulong)root, low);
+    }
+
+    /// <summary>An exact result, which raises underflow when it is tiny and that is not masked.</summary>
+    public Float80 Underflowed(Float80 a)
+    {
+        if (a.Exponent != 0 || a.Significand == 0 || (unmasked & Underflow) == 0)
+            return a;
+        var (exponent, x) = a.Normalized();
+        return Round(a.Negative, exponent, x, 0, 0);
     }
 
     /// <summary>Rounds a value to the precision of the control word.</summary>

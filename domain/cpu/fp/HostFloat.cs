@@ -15,8 +15,14 @@ internal static unsafe partial class HostFloat
     public const uint Flags = 0x3f, Invalid = 1, Precision = 0x20, DenormalsAreZero = 0x40;
     private const uint Masks = 0x1f80;
 
-    /// <summary>DAZ, RC, FTZ.</summary>
-    private const uint Control = DenormalsAreZero | 0x6000 | 0x8000;
+    /// <summary>RC and FTZ; the latter counts while underflow is masked only (SDM vol. 1, 10.2.3.3).</summary>
+    private const uint Rounding = 0x6000, FlushToZero = 0x8000, UnderflowMask = 0x800;
+
+    /// <summary>Some exception is not masked: operations that may raise it are followed by a look at it.</summary>
+    public static bool IsUnmasked(uint mxcsr) => (mxcsr & Masks) != Masks;
+
+    private static uint Control(uint mxcsr) => mxcsr & (DenormalsAreZero | Rounding)
+        | ((mxcsr & UnderflowMask) != 0 ? mxcsr & FlushToZero : 0);
 
     [StructLayout(LayoutKind.Explicit, Size = 32)]
     private struct Environment
@@ -50,7 +56,7 @@ internal static unsafe partial class HostFloat
     }
 
     /// <summary>The guest's arithmetic follows.</summary>
-    public static void Enter(CpuState* s) => Exchange(s, Masks | s->Mxcsr & Control);
+    public static void Enter(CpuState* s) => Exchange(s, Masks | Control(s->Mxcsr));
 
     /// <summary>The monitor's own arithmetic follows. The guest's register has its flags.</summary>
     public static void Leave(CpuState* s) => s->Mxcsr |= Exchange(s, Masks) & Flags;
@@ -62,10 +68,25 @@ internal static unsafe partial class HostFloat
         Enter(s);
     }
 
-    /// <summary>The guest loads its register.</summary>
-    public static void Set(CpuState* s, uint value)
+    /// <summary>
+    /// The guest loads its register. Where that changes whether some exception is not masked, what comes next is
+    /// decoded otherwise: then the instruction has to end its block, and this is true.
+    /// </summary>
+    public static bool Set(CpuState* s, uint value)
     {
+        bool changes = IsUnmasked(s->Mxcsr) != IsUnmasked(value);
         s->Mxcsr = value;
         Enter(s);
+        return changes;
     }
+
+    /// <summary>An exception of what is computed without the host's floating point.</summary>
+    public static void Note(CpuState* s, uint flag)
+    {
+        s->Mxcsr |= flag;
+        s->Raised |= flag;
+    }
+
+    /// <summary>What has been raised since <see cref="Collect"/>, which the guest's register has not yet.</summary>
+    public static uint TakeRaised(CpuState* s) => Exchange(s, Masks | Control(s->Mxcsr)) & Flags;
 }

@@ -12,6 +12,9 @@ internal static unsafe partial class X87
         s->FpuStatus = 0;
         s->FpuTop = 0;
         s->FpuValid = 0;
+        s->FpuOpcode = 0;
+        s->FpuIp = 0;
+        s->FpuDp = 0;
     }
 
     public static void Initialize(CpuState* s, Op* op)
@@ -114,8 +117,15 @@ internal static unsafe partial class X87
         words[0] = s->FpuControl;
         words[step] = StatusWord(s);
         words[2 * step] = Tags(s);
+        words[3 * step] = (ushort)s->FpuIp;
+        words[5 * step] = (ushort)s->FpuDp;
         if (step == 2)
+        {
             words[1] = words[3] = words[5] = words[13] = 0xffff;
+            words[7] = (ushort)(s->FpuIp >> 16);
+            words[9] = (ushort)(s->FpuOpcode & 0x7ff);
+            words[11] = (ushort)(s->FpuDp >> 16);
+        }
         byte* registers = image + 14 * step;
         for (int i = 0; i < 8; i++)
         {
@@ -150,6 +160,9 @@ internal static unsafe partial class X87
         s->FpuControl = (ushort)(words[0] | 0x40);
         s->FpuStatus = (ushort)(words[step] & 0x477f);
         s->FpuTop = words[step] >> 11 & 7;
+        s->FpuIp = words[3 * step] | (step == 2 ? (ulong)words[7] << 16 : 0);
+        s->FpuDp = words[5 * step] | (step == 2 ? (ulong)words[11] << 16 : 0);
+        s->FpuOpcode = step == 2 ? (ushort)(words[9] & 0x7ff) : (ushort)0;
         ushort tags = words[2 * step];
         byte* registers = image + 14 * step;
         for (int i = 0; HasRegisters(op) && i < 8; i++)
@@ -199,8 +212,13 @@ internal static unsafe partial class X87
             return;
         }
         TakeX87(s, image);
-        HostFloat.Set(s, mxcsr);
         CopyVectors(s, image, true);
+        if (HostFloat.Set(s, mxcsr))
+        {
+            s->Rip = op->Rip + op->Length;
+            s->Budget -= op->Count;
+            return;
+        }
         op[1].Handler(s, op + 1);
     }
 

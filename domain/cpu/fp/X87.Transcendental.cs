@@ -44,6 +44,8 @@ internal static unsafe partial class X87
         bool two = operation is LogTimes or Arctangent or LogPlusOneTimes, pushes = operation is Tangent or SineCosine;
         if (IsEmpty(s, 0) || (two && IsEmpty(s, 1)))
         {
+            if (RefusesUnderflow(s))
+                return;
             NoteUnderflow(s);
             Set(s, two ? 1 : 0, Float80.Indefinite);
             Pop(s, two ? 1 : 0);
@@ -54,7 +56,8 @@ internal static unsafe partial class X87
         if (pushes && !IsEmpty(s, -1))
         {
             Push(s, Float80.Indefinite);
-            Set(s, 1, Float80.Indefinite);
+            if (!IsUnmasked(s, Float80Math.Invalid))
+                Set(s, 1, Float80.Indefinite);
             return;
         }
         var math = Math80(s);
@@ -62,19 +65,25 @@ internal static unsafe partial class X87
         if (two)
         {
             var y = Get(s, 1);
-            Set(s, 1, operation switch
+            var result = operation switch
             {
                 LogTimes => Logarithm(ref math, x, y),
                 LogPlusOneTimes => LogarithmPlusOne(ref math, x, y),
                 _ => Angle(ref math, y, x),
-            });
+            };
+            if (Refuses(s, math))
+                return;
+            Set(s, 1, result);
             Note(s, math);
             Pop(s, 1);
             return;
         }
         if (operation == TwoToX)
         {
-            Set(s, 0, Power(ref math, x));
+            var power = Power(ref math, x);
+            if (Refuses(s, math))
+                return;
+            Set(s, 0, power);
             Note(s, math);
             return;
         }
@@ -88,6 +97,8 @@ internal static unsafe partial class X87
         if (x.IsNaN || x.IsUnsupported || x.IsInfinity)
         {
             var nan = x.IsInfinity ? math.Refuse() : math.Add(x, x);
+            if (Refuses(s, math))
+                return;
             Note(s, math);
             Set(s, 0, nan);
             if (pushes)
@@ -95,6 +106,8 @@ internal static unsafe partial class X87
             return;
         }
         Trigonometry(ref math, x, out var sine, out var cosine, out var tangent);
+        if (Refuses(s, math))
+            return;
         Note(s, math);
         Set(s, 0, operation switch { Tangent => tangent, Sine or SineCosine => sine, _ => cosine });
         if (pushes)

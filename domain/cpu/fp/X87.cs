@@ -16,7 +16,9 @@ internal enum FpuSource
 
 /// <summary>x87: the register stack and the instructions on it (SDM vol. 1, chapter 8).</summary>
 /// <remarks>
-/// Exceptions set their status bits and deliver their masked response; unmasked ones are not delivered. Integer and
+/// Exceptions set their status bits and deliver their masked response. One that is not masked leaves operands, stack and
+/// memory as they were (invalid, denormal, zero divide), or the result with another exponent (overflow, underflow), and
+/// is told by the next instruction that waits (<see cref="CheckPending"/>; SDM vol. 1, 8.5 and 8.7). Integer and
 /// floating memory operands come through <see cref="CpuState.Temp"/>; Scale holds the <see cref="FpuSource"/>, Imm the
 /// operation, Dst and Src stack positions, Disp the number of pops afterwards.
 /// </remarks>
@@ -48,6 +50,55 @@ internal static unsafe partial class X87
         return Float80.Indefinite;
     }
 
+    private static bool IsUnmasked(CpuState* s, int exceptions) => (exceptions & ~s->FpuControl & 0x3f) != 0;
+
+    /// <summary>An exception that is found before anything is computed is not masked: nothing but status changes.</summary>
+    private static bool Refuses(CpuState* s, Float80Math math)
+    {
+        const int early = Float80Math.Invalid | Float80Math.Denormal | Float80Math.ZeroDivide;
+        if (!IsUnmasked(s, math.Exceptions & early))
+            return false;
+        s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | math.Exceptions & early);
+        return true;
+    }
+
+    /// <summary>
+    /// An empty register was to be read, and the exception is not masked: then it is noted, and nothing else changes.
+    /// </summary>
+    private static bool RefusesUnderflow(CpuState* s)
+    {
+        if (!IsUnmasked(s, Float80Math.Invalid))
+            return false;
+        NoteUnderflow(s);
+        return true;
+    }
+
+    /// <summary>
+    /// Before an instruction that waits: #MF for an exception that is not masked, while CR0.NE says so.
+    /// </summary>
+    public static void CheckPending(CpuState* s, Op* op)
+    {
+        if (IsUnmasked(s, s->FpuStatus) && (s->Cr0 & Cr0.NE) != 0)
+        {
+            Cpu.Raise(s, op, ExceptionVector.MF);
+            return;
+        }
+        op[1].Handler(s, op + 1);
+    }
+
+    /// <summary>
+    /// Behind an instruction that is no control instruction: where it stands, its opcode in Imm (SDM vol. 1, 8.1.8),
+    /// and where Disp is 1 its operand in memory at TempAddress.
+    /// </summary>
+    public static void NotePointers(CpuState* s, Op* op)
+    {
+        s->FpuIp = op->Rip;
+        s->FpuOpcode = (ushort)op->Imm;
+        if (op->Disp != 0)
+            s->FpuDp = s->TempAddress;
+        op[1].Handler(s, op + 1);
+    }
+
     /// <summary>An empty register was to be read.</summary>
     private static void NoteUnderflow(CpuState* s) =>
         s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | Float80Math.Invalid | StackFault);
@@ -58,6 +109,8 @@ internal static unsafe partial class X87
     /// </summary>
     private static void PushUnderflow(CpuState* s)
     {
+        if (RefusesUnderflow(s))
+            return;
         Push(s, Float80.Indefinite);
         NoteUnderflow(s);
     }
@@ -69,14 +122,16 @@ internal static unsafe partial class X87
 
     private static void Push(CpuState* s, Float80 value)
     {
-        s->FpuTop = (s->FpuTop - 1) & 7;
-        if (!IsEmpty(s, 0))
+        if (!IsEmpty(s, -1))
         {
             s->FpuStatus |= Float80Math.Invalid | StackFault | ConditionC1;
+            if (IsUnmasked(s, Float80Math.Invalid))
+                return;
             value = Float80.Indefinite;
         }
         else
             ClearC1(s);
+        s->FpuTop = (s->FpuTop - 1) & 7;
         Set(s, 0, value);
     }
 
@@ -119,6 +174,8 @@ internal static unsafe partial class X87
     {
         if (NeedsEmpty(s, op))
         {
+            if (RefusesUnderflow(s))
+                return;
             NoteUnderflow(s);
             Set(s, op->Dst, Float80.Indefinite);
             Pop(s, op->Disp);
@@ -136,6 +193,8 @@ internal static unsafe partial class X87
             6 => math.Divide(a, b),
             _ => math.Divide(b, a),
         };
+        if (Refuses(s, math))
+            return;
         Set(s, op->Dst, result);
         Note(s, math);
         Pop(s, op->Disp);
@@ -152,21 +211,28 @@ internal static unsafe partial class X87
     {
         var math = Math80(s);
         int order = 2;
+        // What is not masked says how they compare all the same, but pops nothing.
+        bool refused;
         if (IsEmpty(s, 0) || ((FpuSource)op->Scale == FpuSource.Register && IsEmpty(s, op->Src)))
+        {
             NoteUnderflow(s);
+            refused = IsUnmasked(s, Float80Math.Invalid);
+        }
         else
         {
             var a = Get(s, 0);
             var b = Operand(s, op, ref math);
             order = math.Compare(a, b, (op->Imm & 1) != 0);
             Note(s, math);
+            refused = IsUnmasked(s, math.Exceptions);
         }
         if (op->Imm >= 2)
             Flags.Set(s, order switch { 2 => Flags.ZF | Flags.PF | Flags.CF, 0 => Flags.ZF, < 0 => Flags.CF, _ => 0 });
         else
             SetConditions(s, order switch { 2 => ConditionC0 | ConditionC2 | ConditionC3, 0 => ConditionC3, < 0 =>
                 ConditionC0, _ => 0 });
-        Pop(s, op->Disp);
+        if (!refused)
+            Pop(s, op->Disp);
     }
 
     /// <summary>FLD from a register or a 32- or 64-bit operand, FILD.</summary>
@@ -191,6 +257,14 @@ internal static unsafe partial class X87
             return;
         }
         var value = Operand(s, op, ref math);
+        if ((FpuSource)op->Scale != FpuSource.Register && value.IsSignaling)
+        {
+            math.Exceptions |= Float80Math.Invalid;
+            value = value.Quieted;
+        }
+        // A denormal is loaded all the same.
+        if (IsUnmasked(s, math.Exceptions & Float80Math.Invalid) && Refuses(s, math))
+            return;
         Note(s, math);
         Push(s, value);
     }
@@ -208,25 +282,44 @@ internal static unsafe partial class X87
     /// <summary>FSTP m80.</summary>
     public static void StoreExtended(CpuState* s, Op* op)
     {
-        var value = Get(s, 0);
-        if (!Mmu.Owner(s).WriteSlow(op, s->TempAddress, 10, value.Significand, value.SignExponent))
+        if (!StoreExtendedBody(s, op))
             return;
-        Pop(s, 1);
         op[1].Handler(s, op + 1);
+    }
+
+    private static bool StoreExtendedBody(CpuState* s, Op* op)
+    {
+        bool isEmpty = IsEmpty(s, 0);
+        if (isEmpty && RefusesUnderflow(s))
+            return true;
+        var value = isEmpty ? Float80.Indefinite : Raw(s, s->FpuTop);
+        if (!Mmu.Owner(s).WriteSlow(op, s->TempAddress, 10, value.Significand, value.SignExponent))
+            return false;
+        if (isEmpty)
+            NoteUnderflow(s);
+        else
+            ClearC1(s);
+        Pop(s, 1);
+        return true;
     }
 
     /// <summary>
-    /// FST and FIST: converts to Temp. The store comes next, and only then <see cref="PopAfterStore"/>.
+    /// FST and FIST: converts to Temp. The store comes next, and only then <see cref="PopAfterStore"/>, which are Dst
+    /// operations: an exception that is not masked leaves them out.
     /// </summary>
     public static void Convert(CpuState* s, Op* op)
     {
-        ConvertBody(s, op);
-        op[1].Handler(s, op + 1);
+        var next = op + (ConvertBody(s, op) ? 1 : 1 + op->Dst);
+        next->Handler(s, next);
     }
 
-    private static void ConvertBody(CpuState* s, Op* op)
+    /// <returns>whether it is stored; what status becomes then is <see cref="CpuState.FpuStored"/></returns>
+    private static bool ConvertBody(CpuState* s, Op* op)
     {
         var math = Math80(s);
+        if (IsEmpty(s, 0) && RefusesUnderflow(s))
+            return false;
+        ushort before = s->FpuStatus;
         var value = Get(s, 0);
         // Imm 1: FISTTP truncates.
         bool truncate = op->Imm != 0;
@@ -238,11 +331,24 @@ internal static unsafe partial class X87
             FpuSource.Int32 => (ulong)math.ToInteger(value, 32, truncate),
             _ => (ulong)math.ToInteger(value, 64, truncate),
         };
+        if (Refuses(s, math))
+            return false;
+        const int late = Float80Math.Overflow | Float80Math.Underflow;
+        if (IsUnmasked(s, math.Exceptions & late))
+        {
+            s->FpuStatus = (ushort)(s->FpuStatus & ~ConditionC1 | math.Exceptions & late);
+            return false;
+        }
         Note(s, math);
+        // The store may fault, and has changed nothing then.
+        s->FpuStored = s->FpuStatus;
+        s->FpuStatus = before;
+        return true;
     }
 
     public static void PopAfterStore(CpuState* s, Op* op)
     {
+        s->FpuStatus = s->FpuStored;
         Pop(s, op->Disp);
         op[1].Handler(s, op + 1);
     }
@@ -250,20 +356,29 @@ internal static unsafe partial class X87
     /// <summary>FST, FSTP to a register; with Imm 1 FSTPNCE, which does not mind that ST(0) is empty.</summary>
     public static void StoreRegister(CpuState* s, Op* op)
     {
-        if (op->Imm == 0 || !IsEmpty(s, 0))
-            Set(s, op->Dst, Get(s, 0));
-        ClearC1(s);
-        Pop(s, op->Disp);
+        if (op->Imm != 0 || !IsEmpty(s, 0) || !RefusesUnderflow(s))
+        {
+            if (op->Imm == 0 || !IsEmpty(s, 0))
+                Set(s, op->Dst, Get(s, 0));
+            ClearC1(s);
+            Pop(s, op->Disp);
+        }
         op[1].Handler(s, op + 1);
     }
 
     public static void Exchange(CpuState* s, Op* op)
     {
-        Float80 a = Get(s, 0), b = Get(s, op->Src);
-        Set(s, 0, b);
-        Set(s, op->Src, a);
-        s->FpuStatus &= unchecked((ushort)~ConditionC1);
+        if ((!IsEmpty(s, 0) && !IsEmpty(s, op->Src)) || !RefusesUnderflow(s))
+            ExchangeBody(s, op->Src);
         op[1].Handler(s, op + 1);
+    }
+
+    private static void ExchangeBody(CpuState* s, int position)
+    {
+        Float80 a = Get(s, 0), b = Get(s, position);
+        Set(s, 0, b);
+        Set(s, position, a);
+        s->FpuStatus &= unchecked((ushort)~ConditionC1);
     }
 
     /// <summary>FCMOVcc; Imm is the condition code.</summary>
@@ -271,8 +386,11 @@ internal static unsafe partial class X87
     {
         if (IsEmpty(s, 0) || IsEmpty(s, op->Src))
         {
-            NoteUnderflow(s);
-            Set(s, 0, Float80.Indefinite);
+            if (!RefusesUnderflow(s))
+            {
+                NoteUnderflow(s);
+                Set(s, 0, Float80.Indefinite);
+            }
         }
         else if (Flags.Test(s, (int)op->Imm))
             Set(s, 0, Get(s, op->Src));
@@ -314,6 +432,8 @@ internal static unsafe partial class X87
     private static void SetSign(CpuState* s, bool change)
     {
         bool empty = IsEmpty(s, 0);
+        if (empty && RefusesUnderflow(s))
+            return;
         var value = Get(s, 0);
         ClearC1(s);
         Set(s, 0, empty ? value : value.WithSign(change && !value.Negative));
@@ -363,6 +483,8 @@ internal static unsafe partial class X87
     {
         if (IsEmpty(s, 0) || (operation is 2 or 3 or 4 && IsEmpty(s, 1)))
         {
+            if (RefusesUnderflow(s))
+                return;
             NoteUnderflow(s);
             Set(s, 0, Float80.Indefinite);
             if (operation == 5)
@@ -371,20 +493,24 @@ internal static unsafe partial class X87
         }
         var math = Math80(s);
         var a = Get(s, 0);
+        Float80 result;
         switch (operation)
         {
             case 0:
-                Set(s, 0, math.RoundToInteger(a));
+                result = math.RoundToInteger(a);
                 break;
             case 1:
-                Set(s, 0, math.SquareRoot(a));
+                result = math.SquareRoot(a);
                 break;
             case 2:
-                Set(s, 0, math.Scale(a, Get(s, 1)));
+                result = math.Scale(a, Get(s, 1));
                 break;
             case 3 or 4:
             {
                 var rest = math.Remainder(a, Get(s, 1), operation == 4, out ulong quotient, out bool complete);
+                if (Refuses(s, math))
+                    return;
+                rest = Get(s, 1).IsInfinity ? rest : math.Underflowed(rest);
                 Set(s, 0, rest);
                 Note(s, math);
                 SetConditions(s, !complete ? ConditionC2
@@ -396,6 +522,9 @@ internal static unsafe partial class X87
                 Extract(s, a);
                 return;
         }
+        if (Refuses(s, math))
+            return;
+        Set(s, 0, result);
         Note(s, math);
     }
 
@@ -405,7 +534,8 @@ internal static unsafe partial class X87
         if (!IsEmpty(s, -1))
         {
             Push(s, Float80.Indefinite);
-            Set(s, 1, Float80.Indefinite);
+            if (!IsUnmasked(s, Float80Math.Invalid))
+                Set(s, 1, Float80.Indefinite);
             return;
         }
         var math = Math80(s);
@@ -426,6 +556,8 @@ internal static unsafe partial class X87
             exponent = Float80Math.FromInteger(power - Float80.Bias);
             significand = new Float80(bits, (ushort)(Float80.Bias | (a.Negative ? 0x8000 : 0)));
         }
+        if (Refuses(s, math))
+            return;
         Note(s, math);
         Set(s, 0, exponent);
         Push(s, significand);
@@ -456,7 +588,10 @@ internal static unsafe partial class X87
     private static bool StoreDecimalBody(CpuState* s, Op* op)
     {
         var math = Math80(s);
-        var source = Get(s, 0);
+        bool isEmpty = IsEmpty(s, 0);
+        if (isEmpty && RefusesUnderflow(s))
+            return true;
+        var source = isEmpty ? Float80.Indefinite : Raw(s, s->FpuTop);
         long value = math.ToInteger(source, 64, false);
         ulong magnitude = value < 0 ? 0 - (ulong)value : (ulong)value;
         ulong low = 0xc000_0000_0000_0000;
@@ -478,8 +613,12 @@ internal static unsafe partial class X87
             math.Exceptions = Float80Math.Invalid;
             math.Up = false;
         }
+        if (Refuses(s, math))
+            return true;
         if (!Mmu.Owner(s).WriteSlow(op, s->TempAddress, 10, low, high))
             return false;
+        if (isEmpty)
+            NoteUnderflow(s);
         Note(s, math);
         Pop(s, 1);
         return true;

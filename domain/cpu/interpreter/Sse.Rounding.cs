@@ -52,7 +52,7 @@ internal static unsafe partial class Sse128
         {
             ulong quiet = 1UL << (width - 1);
             if ((magnitude & quiet) == 0)
-                s->Mxcsr |= HostFloat.Invalid;
+                HostFloat.Note(s, HostFloat.Invalid);
             return bits | quiet;
         }
         if (magnitude < 1UL << width && (s->Mxcsr & HostFloat.DenormalsAreZero) != 0)
@@ -77,7 +77,7 @@ internal static unsafe partial class Sse128
         if ((half | rest) == 0)
             return bits;
         if ((immediate & ImmediateQuiet) == 0)
-            s->Mxcsr |= HostFloat.Precision;
+            HostFloat.Note(s, HostFloat.Precision);
         uint mode = (immediate & ImmediateFromControl) != 0 ? s->Mxcsr >> 13 & 3 : immediate & 3;
         // An odd integer has its last bit set; that of 1 is the exponent's.
         bool odd = whole == one || (whole != 0 && (whole >> fractionBits & 1) != 0);

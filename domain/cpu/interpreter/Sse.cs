@@ -117,7 +117,7 @@ internal static unsafe partial class Sse128
         if (!left && !right)
             return false;
         if (!quiet || (left && (a & quietBit) == 0) || (right && (b & quietBit) == 0))
-            s->Mxcsr |= HostFloat.Invalid;
+            HostFloat.Note(s, HostFloat.Invalid);
         Flags.Set(s, Flags.ZF | Flags.PF | Flags.CF);
         return true;
     }
@@ -355,7 +355,12 @@ internal static unsafe partial class Sse128
             Cpu.Raise(s, op, ExceptionVector.GP);
             return;
         }
-        HostFloat.Set(s, value);
+        if (HostFloat.Set(s, value))
+        {
+            s->Rip = op->Rip + op->Length;
+            s->Budget -= op->Count;
+            return;
+        }
         op[1].Handler(s, op + 1);
     }
 

@@ -209,63 +209,92 @@ internal static unsafe class String<TSize> where TSize : struct, ISize
 
     public static void Scan(CpuState* s, Op* op)
     {
+        if (!ScanBody(s, op))
+            return;
+        op[1].Handler(s, op + 1);
+    }
+
+    // Flags are those of the last element: a repetition that is broken off by a fault, or gives way, leaves those from
+    // before it (SDM vol. 1, 7.3.9.2), which only the elements that follow will overwrite. Stepped, each element counts.
+    private static bool ScanBody(CpuState* s, Op* op)
+    {
         ulong step = Step(s);
         ulong value = TSize.Load((byte*)s);
+        ulong other = value;
+        bool compared = false;
         int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
             if (allowance <= 0)
             {
+                if (s->Step)
+                    AluSub.Apply<TSize>(s, value, other);
                 Pause(s, op);
-                return;
+                return false;
             }
             if (RefusesTarget(s, op, false))
-                return;
+                return false;
             byte* at = Mmu.Read(s, op, Target(s, op), TSize.Bytes);
             if (at == null)
-                return;
-            ulong other = TSize.Load(at);
+                return false;
+            other = TSize.Load(at);
+            compared = true;
             allowance -= Cost(s, at);
-            AluSub.Apply<TSize>(s, value, other);
             Advance(s, op, 7, step);
             CountDown(s, op, 1);
             if (op->Imm != 0 && value == other != (op->Imm == 1))
                 break;
         }
-        op[1].Handler(s, op + 1);
+        if (compared)
+            AluSub.Apply<TSize>(s, value, other);
+        return true;
     }
 
     public static void Compare(CpuState* s, Op* op)
     {
+        if (!CompareBody(s, op))
+            return;
+        op[1].Handler(s, op + 1);
+    }
+
+    private static bool CompareBody(CpuState* s, Op* op)
+    {
         ulong step = Step(s);
+        ulong first = 0;
+        ulong second = 0;
+        bool compared = false;
         int allowance = Allowance(s);
         for (ulong left = Remaining(s, op); left != 0; left--)
         {
             if (allowance <= 0)
             {
+                if (s->Step)
+                    AluSub.Apply<TSize>(s, first, second);
                 Pause(s, op);
-                return;
+                return false;
             }
             if (RefusesSource(s, op) || RefusesTarget(s, op, false))
-                return;
+                return false;
             byte* at = Mmu.Read(s, op, Source(s, op), TSize.Bytes);
             if (at == null)
-                return;
-            ulong first = TSize.Load(at);
+                return false;
+            first = TSize.Load(at);
             allowance -= Cost(s, at);
             at = Mmu.Read(s, op, Target(s, op), TSize.Bytes);
             if (at == null)
-                return;
-            ulong second = TSize.Load(at);
+                return false;
+            second = TSize.Load(at);
+            compared = true;
             allowance -= Cost(s, at);
-            AluSub.Apply<TSize>(s, first, second);
             Advance(s, op, 6, step);
             Advance(s, op, 7, step);
             CountDown(s, op, 1);
             if (op->Imm != 0 && first == second != (op->Imm == 1))
                 break;
         }
-        op[1].Handler(s, op + 1);
+        if (compared)
+            AluSub.Apply<TSize>(s, first, second);
+        return true;
     }
 
     /// <summary>INS.</summary>

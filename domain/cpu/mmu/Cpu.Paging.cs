@@ -37,6 +37,8 @@ public sealed unsafe partial class Cpu
         if (!IsCanonical(linear))
         {
             NoteException(ExceptionVector.GP, 0);
+            if ((access & AccessExecute) == 0)
+                s->Refused = linear;
             return false;
         }
         ulong table = s->Cr3 & PageAddress;

@@ -7,15 +7,15 @@ namespace Domain;
 public sealed unsafe partial class Cpu
 {
     internal const int ModeCode64 = 1, ModeNoFpu = 2, ModeNoSse = 4, ModeCode16 = 8, ModeSegmented = 0x10,
-        ModeNoMmx = 0x20, ModeNoWait = 0x40, ModeNoAvx = 0x80, ModeSingle = 0x100;
+        ModeNoMmx = 0x20, ModeNoWait = 0x40, ModeNoAvx = 0x80, ModeUnmasked = 0x100, ModeSingle = 0x200;
 
     /// <summary>Code at privilege 3, as far as blocks of the translator are concerned.</summary>
-    internal const int ModeUser = 0x200;
+    internal const int ModeUser = 0x400;
 
     /// <summary>
     /// Bits of the mode that the generation holds: all but <see cref="ModeSingle"/>, whose blocks are never linked to.
     /// </summary>
-    internal const int ModeBits = 8;
+    internal const int ModeBits = 9;
 
     private const ulong ModeMask = ((1UL << ModeBits) - 1) << 1;
 
@@ -42,6 +42,8 @@ public sealed unsafe partial class Cpu
                 mode |= ModeNoSse;
             if ((s->Cr4 & Cr4.OSXSAVE) == 0 || (s->Xcr0 & Xcr0.Vectors) != Xcr0.Vectors)
                 mode |= ModeNoAvx;
+            if (HostFloat.IsUnmasked(s->Mxcsr))
+                mode |= ModeUnmasked;
             return mode;
         }
     }

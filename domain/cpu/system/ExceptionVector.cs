@@ -15,4 +15,6 @@ internal static class ExceptionVector
     public const int SS = 12;
     public const int GP = 13;
     public const int PF = 14;
+    public const int MF = 16;
+    public const int XM = 19;
 }

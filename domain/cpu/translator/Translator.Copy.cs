@@ -108,7 +108,7 @@ internal sealed unsafe partial class Translator
         for (int at = 0; at < builder.count; at++)
         {
             ref readonly var i = ref builder.instructions[at];
-            known[at] = !builder.IsRefused(at) && IsKnown(in i)
+            known[at] = !builder.IsRefused(at) && !builder.MayTrap(in i) && IsKnown(in i)
                 && (i.Mnemonic != Mnemonic.Sti || at + 1 < builder.count);
         }
     }
