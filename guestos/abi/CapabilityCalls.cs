@@ -47,7 +47,7 @@ public static unsafe class CapabilityCalls
         Thread* thread = header.Id == 0 ? Thread.Current : Threads.Find(header.Id);
         if (thread == null)
             return Errno.ESRCH;
-        ref CapabilitySets sets = ref thread->Process->Capabilities;
+        ref CapabilitySets sets = ref thread->Credentials.Capabilities;
         if (!to.TryPut(Half(sets, 0)))
             return Errno.EFAULT;
         return header.Version == CapabilityVersion1 || to.At(1).TryPut(Half(sets, 32)) ? 0 : Errno.EFAULT;
@@ -78,7 +78,7 @@ public static unsafe class CapabilityCalls
         ulong effective = Whole(lower.Effective, upper.Effective);
         ulong permitted = Whole(lower.Permitted, upper.Permitted);
         ulong inheritable = Whole(lower.Inheritable, upper.Inheritable);
-        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        ref CapabilitySets sets = ref Credentials.Current.Capabilities;
         ulong most = sets.Inheritable | sets.Permitted;
         if (!sets.Has(Capability.SETPCAP) && (inheritable & ~most) != 0
             || (inheritable & ~(sets.Inheritable | sets.Bounding)) != 0
@@ -96,7 +96,7 @@ public static unsafe class CapabilityCalls
     /// <summary>PR_SET_KEEPCAPS.</summary>
     public static long SetKeep(ulong wanted)
     {
-        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        ref CapabilitySets sets = ref Credentials.Current.Capabilities;
         if (wanted > 1)
             return Errno.EINVAL;
         if (sets.Is(CapabilitySets.KeepCapabilities << 1))
@@ -114,14 +114,14 @@ public static unsafe class CapabilityCalls
             return Errno.EPERM;
         if (capability > CapabilitySets.Last)
             return Errno.EINVAL;
-        Process.Current->Capabilities.Bounding &= ~(1UL << (int)capability);
+        Credentials.Current.Capabilities.Bounding &= ~(1UL << (int)capability);
         return 0;
     }
 
     /// <summary>PR_SET_SECUREBITS: what is locked stays, and locks do (EPERM).</summary>
     public static long SetSecureBits(ulong wanted)
     {
-        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        ref CapabilitySets sets = ref Credentials.Current.Capabilities;
         uint locked = (sets.SecureBits & CapabilitySets.Locks) >> 1;
         if ((locked & (sets.SecureBits ^ wanted)) != 0 || (sets.SecureBits & CapabilitySets.Locks & ~wanted) != 0
             || (wanted & ~(ulong)(CapabilitySets.Flags | CapabilitySets.Locks)) != 0
@@ -134,7 +134,7 @@ public static unsafe class CapabilityCalls
     /// <summary>PR_CAP_AMBIENT.</summary>
     public static long ChangeAmbient(ulong operation, ulong capability, ulong c, ulong d)
     {
-        ref CapabilitySets sets = ref Process.Current->Capabilities;
+        ref CapabilitySets sets = ref Credentials.Current.Capabilities;
         bool clears = operation == ClearAmbient;
         if (capability > (clears ? 0u : CapabilitySets.Last) || (c | d) != 0)
             return Errno.EINVAL;

@@ -16,13 +16,21 @@ public static unsafe partial class FileCalls
         uint wanted = (uint)flags;
         if ((wanted & OpenFlags.PATH) != 0)
             wanted &= OpenFlags.OfPath;
+        return OpenFrom(directory, path, wanted, (uint)mode, WalkOptions.None);
+    }
+
+    /// <summary>open(2) and its relatives: a descriptor, or -errno.</summary>
+    private static long OpenFrom(ulong directory, UserString path, uint wanted, uint mode, WalkOptions options)
+    {
         bool follow = (wanted & OpenFlags.NOFOLLOW) == 0
             && (wanted & (OpenFlags.CREAT | OpenFlags.EXCL)) != (OpenFlags.CREAT | OpenFlags.EXCL);
-        long error = UserPath.Walk(directory, path, follow ? WalkOptions.Follow : WalkOptions.None, out Walked walked);
+        if (follow)
+            options |= WalkOptions.Follow;
+        long error = UserPath.Walk(directory, path, options, out Walked walked);
         if (error < 0)
             return error;
         File* file = null;
-        error = OpenWalked(ref walked, wanted, (uint)mode, out file);
+        error = OpenWalked(ref walked, wanted, mode, out file);
         walked.Drop();
         if (error < 0)
             return error;

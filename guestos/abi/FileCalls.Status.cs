@@ -81,16 +81,16 @@ public static unsafe partial class FileCalls
         if ((mode & ~7UL) != 0
             || !CallFlags.TryMake(flags, effective | UserPath.NoFollow | UserPath.EmptyPath, out CallFlags how))
             return Errno.EINVAL;
-        Process* process = Process.Current;
-        uint user = process->FileUserId;
-        uint group = process->FileGroupId;
-        ulong capabilities = process->Capabilities.Effective;
+        ref Credentials self = ref Credentials.Current;
+        uint user = self.FileUserId;
+        uint group = self.FileGroupId;
+        ulong capabilities = self.Capabilities.Effective;
         if (!how.Has(effective))
         {
             // The way there is walked as the real user, too, with all that is permitted.
-            process->FileUserId = process->RealUserId;
-            process->FileGroupId = process->RealGroupId;
-            process->Capabilities.AskAs(process->RealUserId);
+            self.FileUserId = self.RealUserId;
+            self.FileGroupId = self.RealGroupId;
+            self.Capabilities.AskAs(self.RealUserId);
         }
 
         long error = UserPath.Find(directory, path, Options(how), out Place place);
@@ -104,9 +104,9 @@ public static unsafe partial class FileCalls
             place.Drop();
         }
 
-        process->FileUserId = user;
-        process->FileGroupId = group;
-        process->Capabilities.Effective = capabilities;
+        self.FileUserId = user;
+        self.FileGroupId = group;
+        self.Capabilities.Effective = capabilities;
         return error;
     }
 

@@ -9,10 +9,10 @@ namespace Guestos;
 public static unsafe partial class FileCalls
 {
     /// <summary>UIO_MAXIOV.</summary>
-    private const ulong MaxVectors = 1024;
+    internal const ulong MaxVectors = 1024;
 
     /// <summary>What one read or write may move at most (MAX_RW_COUNT).</summary>
-    private const ulong MaxTransfer = 0x7ffff000;
+    internal const ulong MaxTransfer = 0x7ffff000;
 
     public static long Read(ulong descriptor, ulong buffer, ulong count)
     {
@@ -106,7 +106,7 @@ public static unsafe partial class FileCalls
     /// Piece after piece; a short piece ends the call, an error only when nothing has moved. Offset ulong.MaxValue: the
     /// file's position.
     /// </summary>
-    private static long Vectored(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
+    internal static long Vectored(ulong descriptor, UserPointer<UserVector> vectors, ulong count, ulong offset,
         bool write)
     {
         File* file = Descriptor.FileOf(descriptor);

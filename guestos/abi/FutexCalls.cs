@@ -178,7 +178,7 @@ internal static unsafe class FutexCalls
         Thread* thread = (int)id == 0 ? Thread.Current : Threads.Find((int)id);
         if (thread == null)
             return Errno.ESRCH;
-        if (!Permissions.MayTrace(Process.Current, thread->Process))
+        if (!Permissions.MayTrace(Thread.Current, thread))
             return Errno.EPERM;
         return length.TryPut((ulong)sizeof(Futex.RobustHead)) && head.TryPut(thread->RobustList.Address)
             ? 0

@@ -48,7 +48,7 @@ public static unsafe class PidFileCalls
             return Errno.EINVAL;
         if (process == null)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(self, process))
+        if (!Permissions.MaySignal(Thread.Current, process->FirstThread))
             return Errno.EPERM;
         return Signals.Send(process, signal, sent) ? 0 : Errno.EAGAIN;
     }

@@ -433,7 +433,7 @@ public static unsafe class PollCalls
     }
 
     /// <summary>struct timespec, null for never.</summary>
-    private static long AfterTime(UserPointer<Time> timeout, out ulong deadline)
+    internal static long AfterTime(UserPointer<Time> timeout, out ulong deadline)
     {
         deadline = Never;
         if (timeout.IsNull)
@@ -448,7 +448,7 @@ public static unsafe class PollCalls
     }
 
     /// <summary>The signal mask for the time of the call; the way back to user mode restores the old one.</summary>
-    private static long SetMask(UserPointer<ulong> wanted, ulong size)
+    internal static long SetMask(UserPointer<ulong> wanted, ulong size)
     {
         if (wanted.IsNull)
             return 0;

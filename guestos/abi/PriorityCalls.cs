@@ -29,7 +29,7 @@ public static unsafe class PriorityCalls
         {
             PrioProcess => thread->Id == (who == 0 ? Thread.Current->Id : who),
             PrioGroup => process->ProcessGroupId == (who == 0 ? self->ProcessGroupId : who),
-            _ => process->RealUserId == (who == 0 ? self->RealUserId : (uint)who),
+            _ => thread->Credentials.RealUserId == (who == 0 ? Credentials.Current.RealUserId : (uint)who),
         };
     }
 
@@ -45,7 +45,7 @@ public static unsafe class PriorityCalls
         {
             if (!IsMeant(thread, which, (int)who))
                 continue;
-            if (!Permissions.MaySchedule(self, thread->Process))
+            if (!Permissions.MaySchedule(Thread.Current, thread))
                 result = Errno.EPERM;
             else if (!MayBeNice(thread, nice) && !Permissions.Has(Capability.SYS_NICE))
                 result = Errno.EACCES;
@@ -96,7 +96,7 @@ public static unsafe class PriorityCalls
         return isAllowed
             && (!leavesIdle || (ulong)(20 - thread->NiceValue) <= ResourceLimits.Of(thread->Process, Resource.Nice))
             && (resets || !thread->ResetsOnFork)
-            && Permissions.MaySchedule(Process.Current, thread->Process);
+            && Permissions.MaySchedule(Thread.Current, thread);
     }
 
     /// <summary>Deadlines (SCHED_DEADLINE) are refused with EPERM, as by a processor that has no time left.</summary>
@@ -214,7 +214,7 @@ public static unsafe class PriorityCalls
         {
             if (!IsMeant(thread, (uint)which - 1, (int)who))
                 continue;
-            if (!Permissions.MaySchedule(self, thread->Process))
+            if (!Permissions.MaySchedule(Thread.Current, thread))
                 return Errno.EPERM;
             thread->IoPriority = (int)priority;
             result = 0;

@@ -109,7 +109,7 @@ public static unsafe class ProcessCalls
 
     public static long Getppid() => Process.Current->ParentId;
 
-    /// <summary>What a process may become without the capability: what it is already (setresuid(2)).</summary>
+    /// <summary>What a thread may become without the capability: what it is already (setresuid(2)).</summary>
     private static bool MayBecome(Capability capability, uint wanted, uint real, uint effective, uint saved) =>
         wanted == uint.MaxValue
         || wanted == real
@@ -138,8 +138,8 @@ public static unsafe class ProcessCalls
     public static long Setresuid(ulong real, ulong effective, ulong saved)
     {
         const Capability needed = Capability.SETUID;
-        Process* process = Process.Current;
-        (uint r, uint e, uint s) = (process->RealUserId, process->EffectiveUserId, process->SavedUserId);
+        ref Credentials self = ref Credentials.Current;
+        (uint r, uint e, uint s) = (self.RealUserId, self.EffectiveUserId, self.SavedUserId);
         if (!MayBecome(needed, (uint)real, r, e, s)
             || !MayBecome(needed, (uint)effective, r, e, s)
             || !MayBecome(needed, (uint)saved, r, e, s))
@@ -147,40 +147,40 @@ public static unsafe class ProcessCalls
         SetUnlessAll(ref r, real);
         SetUnlessAll(ref e, effective);
         SetUnlessAll(ref s, saved);
-        SetUser(process, r, e, s);
+        SetUser(ref self, r, e, s);
         return 0;
     }
 
-    private static void SetUser(Process* process, uint real, uint effective, uint saved)
+    private static void SetUser(ref Credentials self, uint real, uint effective, uint saved)
     {
-        bool wasAny = process->RealUserId == 0 || process->EffectiveUserId == 0 || process->SavedUserId == 0;
-        bool wasEffective = process->EffectiveUserId == 0;
-        bool isOther = process->EffectiveUserId != effective || process->FileUserId != effective;
-        process->RealUserId = real;
-        process->EffectiveUserId = effective;
-        process->SavedUserId = saved;
-        process->FileUserId = effective;
+        bool wasAny = self.RealUserId == 0 || self.EffectiveUserId == 0 || self.SavedUserId == 0;
+        bool wasEffective = self.EffectiveUserId == 0;
+        bool isOther = self.EffectiveUserId != effective || self.FileUserId != effective;
+        self.RealUserId = real;
+        self.EffectiveUserId = effective;
+        self.SavedUserId = saved;
+        self.FileUserId = effective;
         bool isAny = real == 0 || effective == 0 || saved == 0;
-        process->Capabilities.ChangeUser(wasAny, isAny, wasEffective, effective == 0);
+        self.Capabilities.ChangeUser(wasAny, isAny, wasEffective, effective == 0);
         if (isOther)
-            Permissions.IdentityChanged(process);
+            Permissions.IdentityChanged(Process.Current);
     }
 
     public static long Setresgid(ulong real, ulong effective, ulong saved)
     {
         const Capability needed = Capability.SETGID;
-        Process* process = Process.Current;
-        (uint r, uint e, uint s) = (process->RealGroupId, process->EffectiveGroupId, process->SavedGroupId);
+        ref Credentials self = ref Credentials.Current;
+        (uint r, uint e, uint s) = (self.RealGroupId, self.EffectiveGroupId, self.SavedGroupId);
         if (!MayBecome(needed, (uint)real, r, e, s)
             || !MayBecome(needed, (uint)effective, r, e, s)
             || !MayBecome(needed, (uint)saved, r, e, s))
             return Errno.EPERM;
-        SetUnlessAll(ref process->RealGroupId, real);
-        SetUnlessAll(ref process->EffectiveGroupId, effective);
-        SetUnlessAll(ref process->SavedGroupId, saved);
-        process->FileGroupId = process->EffectiveGroupId;
-        if (process->EffectiveGroupId != e)
-            Permissions.IdentityChanged(process);
+        SetUnlessAll(ref self.RealGroupId, real);
+        SetUnlessAll(ref self.EffectiveGroupId, effective);
+        SetUnlessAll(ref self.SavedGroupId, saved);
+        self.FileGroupId = self.EffectiveGroupId;
+        if (self.EffectiveGroupId != e)
+            Permissions.IdentityChanged(Process.Current);
         return 0;
     }
 
@@ -190,58 +190,58 @@ public static unsafe class ProcessCalls
     /// </summary>
     public static long Setreuid(ulong real, ulong effective)
     {
-        Process* process = Process.Current;
-        (uint r, uint e, uint s) = (process->RealUserId, process->EffectiveUserId, process->SavedUserId);
+        ref Credentials self = ref Credentials.Current;
+        (uint r, uint e, uint s) = (self.RealUserId, self.EffectiveUserId, self.SavedUserId);
         bool isOther = (uint)effective != uint.MaxValue && (uint)effective != r;
         if (!MayBecome(Capability.SETUID, (uint)real, r, e, e)
             || !MayBecome(Capability.SETUID, (uint)effective, r, e, s))
             return Errno.EPERM;
         SetUnlessAll(ref r, real);
         SetUnlessAll(ref e, effective);
-        SetUser(process, r, e, (uint)real != uint.MaxValue || isOther ? e : s);
+        SetUser(ref self, r, e, (uint)real != uint.MaxValue || isOther ? e : s);
         return 0;
     }
 
     /// <summary>The same of groups.</summary>
     public static long Setregid(ulong real, ulong effective)
     {
-        Process* process = Process.Current;
-        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != process->RealGroupId;
-        bool mayBeReal = MayBecome(Capability.SETGID, (uint)real, process->RealGroupId, process->EffectiveGroupId,
-            process->EffectiveGroupId);
+        ref Credentials self = ref Credentials.Current;
+        bool isOther = (uint)effective != uint.MaxValue && (uint)effective != self.RealGroupId;
+        bool mayBeReal = MayBecome(Capability.SETGID, (uint)real, self.RealGroupId, self.EffectiveGroupId,
+            self.EffectiveGroupId);
         if (!mayBeReal)
             return Errno.EPERM;
         long error = Setresgid(real, effective, uint.MaxValue);
         if (error == 0 && ((uint)real != uint.MaxValue || isOther))
-            process->SavedGroupId = process->EffectiveGroupId;
+            self.SavedGroupId = self.EffectiveGroupId;
         return error;
     }
 
     /// <summary>setfsuid(2): the id before, whether it could be changed or not.</summary>
     public static long Setfsuid(ulong id)
     {
-        Process* process = Process.Current;
-        uint before = process->FileUserId;
-        bool isOwn = (uint)id == process->RealUserId || (uint)id == process->EffectiveUserId
-            || (uint)id == process->SavedUserId || (uint)id == before;
+        ref Credentials self = ref Credentials.Current;
+        uint before = self.FileUserId;
+        bool isOwn = (uint)id == self.RealUserId || (uint)id == self.EffectiveUserId
+            || (uint)id == self.SavedUserId || (uint)id == before;
         if ((uint)id == uint.MaxValue || (uint)id == before || !isOwn && !Permissions.Has(Capability.SETUID))
             return before;
-        process->FileUserId = (uint)id;
-        process->Capabilities.ChangeFileUser(before == 0, (uint)id == 0);
-        Permissions.IdentityChanged(process);
+        self.FileUserId = (uint)id;
+        self.Capabilities.ChangeFileUser(before == 0, (uint)id == 0);
+        Permissions.IdentityChanged(Process.Current);
         return before;
     }
 
     public static long Setfsgid(ulong id)
     {
-        Process* process = Process.Current;
-        uint before = process->FileGroupId;
-        bool isOwn = (uint)id == process->RealGroupId || (uint)id == process->EffectiveGroupId
-            || (uint)id == process->SavedGroupId || (uint)id == before;
+        ref Credentials self = ref Credentials.Current;
+        uint before = self.FileGroupId;
+        bool isOwn = (uint)id == self.RealGroupId || (uint)id == self.EffectiveGroupId
+            || (uint)id == self.SavedGroupId || (uint)id == before;
         if ((uint)id == uint.MaxValue || (uint)id == before || !isOwn && !Permissions.Has(Capability.SETGID))
             return before;
-        process->FileGroupId = (uint)id;
-        Permissions.IdentityChanged(process);
+        self.FileGroupId = (uint)id;
+        Permissions.IdentityChanged(Process.Current);
         return before;
     }
 
@@ -253,19 +253,19 @@ public static unsafe class ProcessCalls
 
     public static long Getgroups(ulong size, UserPointer<uint> to)
     {
-        Process* process = Process.Current;
-        int count = process->Groups.Count;
+        ref Credentials self = ref Credentials.Current;
+        int count = self.Groups.Count;
         if ((int)size < 0 || (int)size != 0 && (int)size < count)
             return Errno.EINVAL;
         for (int i = 0; i < count && (int)size != 0; i++)
-            if (!to.At((ulong)i).TryPut(process->Groups.At(i)))
+            if (!to.At((ulong)i).TryPut(self.Groups.At(i)))
                 return Errno.EFAULT;
         return count;
     }
 
     public static long Setgroups(ulong size, UserPointer<uint> from)
     {
-        Process* process = Process.Current;
+        ref Credentials self = ref Credentials.Current;
         if (!Permissions.Has(Capability.SETGID))
             return Errno.EPERM;
         const uint most = 65536;    // NGROUPS_MAX
@@ -280,13 +280,23 @@ public static unsafe class ProcessCalls
                 return Errno.EINVAL;
             groups.Add(group);
         }
-        process->Groups = groups;
+        self.Groups = groups;
         return 0;
     }
 
-    public static long PutThree(
-        UserPointer<uint> a, uint first, UserPointer<uint> b, uint second, UserPointer<uint> c, uint third) =>
-        a.TryPut(first) && b.TryPut(second) && c.TryPut(third) ? 0 : Errno.EFAULT;
+    public static long Getresuid(UserPointer<uint> real, UserPointer<uint> effective, UserPointer<uint> saved)
+    {
+        ref Credentials self = ref Credentials.Current;
+        bool isPut = real.TryPut(self.RealUserId) && effective.TryPut(self.EffectiveUserId);
+        return isPut ? saved.Put(self.SavedUserId) : Errno.EFAULT;
+    }
+
+    public static long Getresgid(UserPointer<uint> real, UserPointer<uint> effective, UserPointer<uint> saved)
+    {
+        ref Credentials self = ref Credentials.Current;
+        bool isPut = real.TryPut(self.RealGroupId) && effective.TryPut(self.EffectiveGroupId);
+        return isPut ? saved.Put(self.SavedGroupId) : Errno.EFAULT;
+    }
 
     // ---- groups and sessions ----
 
@@ -429,24 +439,24 @@ public static unsafe class ProcessCalls
             case GetChildSubreaper:
                 return ((UserPointer<int>)a).Put(process->AdoptsOrphans ? 1 : 0);
             case GetKeepCapabilities:
-                return process->Capabilities.Is(CapabilitySets.KeepCapabilities) ? 1 : 0;
+                return Credentials.Current.Capabilities.Is(CapabilitySets.KeepCapabilities) ? 1 : 0;
             case SetKeepCapabilities:
                 return CapabilityCalls.SetKeep(a);
             case ReadBound when a <= CapabilitySets.Last:
-                return (long)(process->Capabilities.Bounding >> (int)a & 1);
+                return (long)(Credentials.Current.Capabilities.Bounding >> (int)a & 1);
             case DropFromBound:
                 return CapabilityCalls.DropFromBound(a);
             case GetSecureBits:
-                return process->Capabilities.SecureBits;
+                return Credentials.Current.Capabilities.SecureBits;
             case SetSecureBits:
                 return CapabilityCalls.SetSecureBits(a);
             case ChangeAmbient:
                 return CapabilityCalls.ChangeAmbient(a, b, c, d);
             case SetNoNewPrivileges when a == 1 && b == 0 && c == 0 && d == 0:
-                process->NoNewPrivileges = true;
+                Credentials.Current.NoNewPrivileges = true;
                 return 0;
             case GetNoNewPrivileges when a == 0 && b == 0 && c == 0 && d == 0:
-                return process->NoNewPrivileges ? 1 : 0;
+                return Credentials.Current.NoNewPrivileges ? 1 : 0;
             default:
                 return Errno.EINVAL;
         }
@@ -514,7 +524,7 @@ public static unsafe class ProcessCalls
         Process* process = (int)id == 0 ? self : ProcessTable.Find((int)id);
         if (process == null)
             return Errno.ESRCH;
-        if (process != self && !Permissions.MayControl(self, process))
+        if (process != self && !Permissions.MayControl(Thread.Current, process->FirstThread))
             return Errno.EPERM;
         var before = new Limit
         {
@@ -590,7 +600,7 @@ public static unsafe class ProcessCalls
         Thread* thread = (int)id == 0 ? Thread.Current : Threads.Find((int)id);
         if (thread == null)
             return Errno.ESRCH;
-        if (!Permissions.MaySchedule(Process.Current, thread->Process))
+        if (!Permissions.MaySchedule(Thread.Current, thread))
             return Errno.EPERM;
         return (first & 1) != 0 ? 0 : Errno.EINVAL;
     }

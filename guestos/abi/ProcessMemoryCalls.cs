@@ -37,7 +37,7 @@ public static unsafe class ProcessMemoryCalls
         AddressSpace* space = target != null ? target->Space : null;
         if (space == null)
             return Errno.ESRCH;
-        if (!Permissions.MayTrace(Process.Current, target))
+        if (!Permissions.MayTrace(Thread.Current, thread))
             return Errno.EPERM;
         if (!AddressSpace.TryHold(space))
             return Errno.ESRCH;
@@ -110,8 +110,8 @@ public static unsafe class ProcessMemoryCalls
         Thread* right = Threads.Find((int)second);
         if (left == null || right == null)
             return Errno.ESRCH;
-        if (!Permissions.MayTrace(Process.Current, left->Process)
-            || !Permissions.MayTrace(Process.Current, right->Process))
+        if (!Permissions.MayTrace(Thread.Current, left)
+            || !Permissions.MayTrace(Thread.Current, right))
             return Errno.EPERM;
         if ((uint)type > CompareUndo)
             return Errno.EINVAL;
@@ -144,7 +144,7 @@ public static unsafe class ProcessMemoryCalls
         Process* process = PidFile.ProcessOf(file);
         if (process == null || process->Space == null)
             return Errno.ESRCH;
-        if (!Permissions.MayTrace(Process.Current, process))
+        if (!Permissions.MayTrace(Thread.Current, process->FirstThread))
             return Errno.EPERM;
         File* found = Descriptor.FileOf(process, target);
         if (found == null)

@@ -176,7 +176,7 @@ public static unsafe class SignalCalls
     {
         if (process == null)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(Process.Current, process))
+        if (!Permissions.MaySignal(Thread.Current, process->FirstThread))
             return Errno.EPERM;
         Signals.Send(process, signal, SignalInformation.About(Process.Current, SignalCode.User, 0));
         return 0;
@@ -223,7 +223,7 @@ public static unsafe class SignalCalls
         Thread* thread = Threads.Find((int)id);
         if (thread == null || group != 0 && thread->Process->Id != group)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(Process.Current, thread->Process))
+        if (!Permissions.MaySignal(Thread.Current, thread))
             return Errno.EPERM;
         SignalInformation information = SignalInformation.About(Process.Current, SignalCode.ThreadKill, 0);
         return Signals.Send(thread, signal, information) ? 0 : Errno.EAGAIN;
@@ -256,7 +256,7 @@ public static unsafe class SignalCalls
         if (named == null)
             return Errno.ESRCH;
         Process* process = named->Process;
-        if (!Permissions.MaySignal(Process.Current, process))
+        if (!Permissions.MaySignal(Thread.Current, process->FirstThread))
             return Errno.EPERM;
         SignalInformation whole = sent.Whole;
         return Signals.Send(process, signal, whole) ? 0 : Errno.EAGAIN;
@@ -277,7 +277,7 @@ public static unsafe class SignalCalls
         Thread* thread = Threads.Find((int)id);
         if (thread == null || thread->Process->Id != (int)group)
             return Errno.ESRCH;
-        if (!Permissions.MaySignal(Process.Current, thread->Process))
+        if (!Permissions.MaySignal(Thread.Current, thread))
             return Errno.EPERM;
         SignalInformation whole = sent.Whole;
         return Signals.Send(thread, signal, whole) ? 0 : Errno.EAGAIN;

@@ -54,7 +54,7 @@ internal static unsafe class UserPath
 
         Place start = default;
         bool isMissing = path[0] == 0 && (options & WalkOptions.AllowEmpty) == 0;
-        error = isMissing ? Errno.ENOENT : StartOf(directory, path, out start);
+        error = isMissing ? Errno.ENOENT : StartOf(directory, path, options, out start);
         if (error == 0)
             error = PathWalk.Walk(start, path, options, out walked);
         else
@@ -63,11 +63,14 @@ internal static unsafe class UserPath
         return error;
     }
 
-    /// <summary>Where a path begins that is not absolute; no reference is taken. EBADF, ENOTDIR.</summary>
-    private static long StartOf(ulong directory, byte* path, out Place start)
+    /// <summary>
+    /// Where a path begins that is not absolute, or for which that is the root; no reference is taken. EBADF, ENOTDIR.
+    /// </summary>
+    private static long StartOf(ulong directory, byte* path, WalkOptions options, out Place start)
     {
         start = Vfs.CurrentDirectory;
-        if (path[0] == '/' || (int)directory == CurrentDirectory)
+        bool isElsewhere = path[0] == '/' && (options & WalkOptions.InRoot) == 0;
+        if (isElsewhere || (int)directory == CurrentDirectory)
             return 0;
         File* file = Descriptor.FileOf(directory);
         if (file == null)

@@ -54,7 +54,7 @@ public static unsafe class WaitCalls
                 if (child->State == ProcessState.Zombie && !IsParents(child))
                     continue;
                 found.Id = child->Id;
-                found.UserId = child->RealUserId;
+                found.UserId = child->Credentials.RealUserId;
                 if (child->State == ProcessState.Zombie && exited)
                 {
                     Reap(self, child, ref found, !options.Has(NoWait));
@@ -101,7 +101,7 @@ public static unsafe class WaitCalls
             bool isFirst = thread == process->FirstThread;
             bool hasEnded = thread->State == ThreadState.Ended;
             found.Id = thread->Id;
-            found.UserId = process->RealUserId;
+            found.UserId = process->Credentials.RealUserId;
             if (isFirst && hasEnded)
             {
                 bool isOthersChild = process->State == ProcessState.Zombie && process->ParentId != self->Id;

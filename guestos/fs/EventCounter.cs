@@ -51,6 +51,17 @@ public static unsafe class EventCounter
         return file;
     }
 
+    public static bool Is(File* file) => file->Operations == Operations;
+
+    /// <summary>A request that was to be told to it is done (eventfd_signal of Linux). Never waits.</summary>
+    public static void Add(File* file)
+    {
+        var counter = (Counter*)file->Object;
+        if (counter->Value < MaxValue)
+            counter->Value++;
+        Readiness.Changed(&counter->Queue, PollEvents.In);
+    }
+
     private static long Read(File* file, ref Transfer to)
     {
         var counter = (Counter*)file->Object;

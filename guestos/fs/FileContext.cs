@@ -67,6 +67,7 @@ public static unsafe class FileContext
 
     private static void Release(Process* process)
     {
+        AioContexts.DestroyAll(process);
         FileTable* table = TableOf(process);
         process->Files.Table = null;
         FileTable.Release(table);

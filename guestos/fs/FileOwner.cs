@@ -66,8 +66,8 @@ public unsafe struct FileOwner
             return Errno.ENOMEM;
         owner->Type = type;
         owner->Id = id;
-        owner->realUser = Process.Current->RealUserId;
-        owner->effectiveUser = Process.Current->EffectiveUserId;
+        owner->realUser = Credentials.Current.RealUserId;
+        owner->effectiveUser = Credentials.Current.EffectiveUserId;
         return 0;
     }
 
@@ -148,9 +148,10 @@ public unsafe struct FileOwner
 
     private readonly void Send(Process* process, bool canRead)
     {
+        ref Credentials of = ref process->Credentials;
         bool may = effectiveUser == 0
-            || effectiveUser == process->RealUserId || effectiveUser == process->SavedUserId
-            || realUser == process->RealUserId || realUser == process->SavedUserId;
+            || effectiveUser == of.RealUserId || effectiveUser == of.SavedUserId
+            || realUser == of.RealUserId || realUser == of.SavedUserId;
         if (!may)
             return;
         var information = new SignalInformation { Code = SignalCode.Kernel };

@@ -20,10 +20,10 @@ public static unsafe class FileRights
     public static bool IsSuperuser => Permissions.Has(Capability.SYS_ADMIN);
 
     /// <summary>What new files belong to.</summary>
-    public static uint CurrentUser => Process.Current == null ? 0 : Process.Current->FileUserId;
-    public static uint CurrentGroup => Process.Current == null ? 0 : Process.Current->FileGroupId;
+    public static uint CurrentUser => Thread.Current == null ? 0 : Credentials.Current.FileUserId;
+    public static uint CurrentGroup => Thread.Current == null ? 0 : Credentials.Current.FileGroupId;
 
-    /// <summary>0, or EACCES when the current process lacks one of the rights.</summary>
+    /// <summary>0, or EACCES when the current thread lacks one of the rights.</summary>
     public static long Check(Inode* inode, uint wanted)
     {
         uint mode = inode->Permissions;
@@ -50,7 +50,7 @@ public static unsafe class FileRights
     public static bool Owns(Inode* inode) =>
         CurrentUser == inode->UserId || Permissions.Has(Capability.FOWNER);
 
-    /// <summary>The current process may have files of this group that bear the set-group-id bit.</summary>
+    /// <summary>The current thread may have files of this group that bear the set-group-id bit.</summary>
     public static bool MaySetGroupId(uint group) => IsMember(group) || Permissions.Has(Capability.FSETID);
 
     /// <summary>EPERM: in a sticky directory only its owner and the file's take names away.</summary>
@@ -103,15 +103,7 @@ public static unsafe class FileRights
         inode->Permissions &= (ushort)~gone;
     }
 
-    /// <summary>The current process belongs to the group.</summary>
-    public static bool IsMember(uint group)
-    {
-        if (group == CurrentGroup)
-            return true;
-        Process* process = Process.Current;
-        for (int i = 0; process != null && i < process->Groups.Count; i++)
-            if (process->Groups.At(i) == group)
-                return true;
-        return false;
-    }
+    /// <summary>The current thread belongs to the group.</summary>
+    public static bool IsMember(uint group) =>
+        Thread.Current == null ? group == 0 : Credentials.Current.IsMember(group);
 }

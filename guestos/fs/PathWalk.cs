@@ -15,6 +15,23 @@ public enum WalkOptions
 
     /// <summary>To what is to be unmounted: no mount is used by it.</summary>
     Unmount = 4,
+
+    // ---- openat2(2) ----
+
+    /// <summary>Into no other mount: EXDEV.</summary>
+    NoCrossing = 8,
+
+    /// <summary>Through no link that stands for an inode (/proc/PID/fd): ELOOP.</summary>
+    NoMagicLinks = 16,
+
+    /// <summary>Through no symbolic link: ELOOP.</summary>
+    NoLinks = 32,
+
+    /// <summary>Out of the directory where it starts, not even for a while: EXDEV.</summary>
+    Beneath = 64,
+
+    /// <summary>The directory where it starts is its root.</summary>
+    InRoot = 128,
 }
 
 /// <summary>
@@ -134,6 +151,19 @@ public static unsafe class PathWalk
         /// <summary>Null until a link has been followed.</summary>
         public byte* Buffer;
         public int Links;
+        public WalkOptions Options;
+
+        /// <summary>
+        /// The directory that it does not leave, with its references, if it is not to.
+        /// </summary>
+        public Place Scope;
+
+        /// <summary><see cref="Directories.Changes"/> at the begin.</summary>
+        public ulong Changes;
+
+        public readonly bool Has(WalkOptions any) => (Options & any) != 0;
+
+        public readonly bool IsScoped => Has(WalkOptions.Beneath | WalkOptions.InRoot);
     }
 
     /// <summary>
@@ -152,9 +182,21 @@ public static unsafe class PathWalk
             return 0;
         }
 
-        Place begin = path[0] == '/' ? Vfs.CurrentRoot : start;
-        var walk = new Progress { Current = begin.Hold(), At = path };
+        bool isAbsolute = path[0] == '/';
+        if (isAbsolute && (options & WalkOptions.Beneath) != 0)
+            return Errno.EXDEV;
+        Place begin = isAbsolute && (options & WalkOptions.InRoot) == 0 ? Vfs.CurrentRoot : start;
+        var walk = new Progress
+        {
+            Current = begin.Hold(),
+            At = path,
+            Options = options,
+            Changes = Directories.Changes,
+        };
+        if (walk.IsScoped)
+            walk.Scope = begin.Hold();
         long error = Walk(ref walk, options, ref walked);
+        walk.Scope.Drop();
         PathBuffers.Give(walk.Buffer);
         if (error < 0)
         {
@@ -201,10 +243,9 @@ public static unsafe class PathWalk
             {
                 if (dots == 2)
                 {
-                    Place above = ParentOf(walk.Current);
-                    if (above.Inode == null)
-                        return Errno.ENOENT;
-                    Step(ref walk.Current, above);
+                    long refused = StepUp(ref walk);
+                    if (refused < 0)
+                        return refused;
                 }
 
                 if (last)
@@ -222,6 +263,12 @@ public static unsafe class PathWalk
             bool isUse = (options & WalkOptions.Unmount) == 0;
             Place place = ChildOf(walk.Current, name, nameLength, isUse, out DirectoryEntry* entry);
             Inode* child = place.Inode;
+            if (child != null && place.Mount != walk.Current.Mount && walk.Has(WalkOptions.NoCrossing))
+            {
+                place.Drop();
+                return Errno.EXDEV;
+            }
+
             if (child != null && child->Type == InodeType.LNK
                 && (!last || slash || (options & WalkOptions.Follow) != 0))
             {
@@ -266,6 +313,29 @@ public static unsafe class PathWalk
         }
     }
 
+    /// <summary>
+    /// "..". ENOENT, EXDEV; EAGAIN: names have changed while the walk slept, so that nobody knows whether the directory
+    /// where it stands is still in the one that it does not leave.
+    /// </summary>
+    private static long StepUp(ref Progress walk)
+    {
+        if (walk.IsScoped && walk.Current.Is(walk.Scope))
+            return walk.Has(WalkOptions.Beneath) ? Errno.EXDEV : 0;
+        if (walk.IsScoped && walk.Changes != Directories.Changes)
+            return Errno.EAGAIN;
+        Place above = ParentOf(walk.Current);
+        if (above.Inode == null)
+            return Errno.ENOENT;
+        if (above.Mount != walk.Current.Mount && walk.Has(WalkOptions.NoCrossing))
+        {
+            above.Drop();
+            return Errno.EXDEV;
+        }
+
+        Step(ref walk.Current, above);
+        return 0;
+    }
+
     /// <summary>1 for ".", 2 for "..", else 0.</summary>
     private static int DotsOf(byte* name, int length)
     {
@@ -283,6 +353,8 @@ public static unsafe class PathWalk
     private static long Follow(ref Progress walk, Inode* link, out bool jumped)
     {
         jumped = false;
+        if (walk.Has(WalkOptions.NoLinks))
+            return Errno.ELOOP;
         walk.Links++;
         if (walk.Links > MaxLinks)
             return Errno.ELOOP;
@@ -294,6 +366,13 @@ public static unsafe class PathWalk
             operations->Jump(link, &target);
         if (target.Inode != null)
         {
+            bool isOther = target.Mount != walk.Current.Mount;
+            if (walk.Has(WalkOptions.NoMagicLinks) || walk.IsScoped || isOther && walk.Has(WalkOptions.NoCrossing))
+            {
+                target.Drop();
+                return walk.Has(WalkOptions.NoMagicLinks) ? Errno.ELOOP : Errno.EXDEV;
+            }
+
             Step(ref walk.Current, target);
             jumped = true;
             return 0;
@@ -315,6 +394,11 @@ public static unsafe class PathWalk
     {
         if (length == 0)
             return Errno.ENOENT;
+        Place root = walk.Has(WalkOptions.InRoot) ? walk.Scope : Vfs.CurrentRoot;
+        bool isOut = walk.Has(WalkOptions.Beneath)
+            || root.Mount != walk.Current.Mount && walk.Has(WalkOptions.NoCrossing);
+        if (text[0] == '/' && isOut)
+            return Errno.EXDEV;
         ulong rest = (ulong)Memory.StringLength(walk.At);
         if (length + rest + 1 > Vfs.PathCapacity)
             return Errno.ENAMETOOLONG;
@@ -327,7 +411,7 @@ public static unsafe class PathWalk
         Memory.Copy(walk.Buffer, text, length);
         walk.At = walk.Buffer;
         if (walk.Buffer[0] == '/')
-            Step(ref walk.Current, Vfs.CurrentRoot.Hold());
+            Step(ref walk.Current, root.Hold());
         return 0;
     }
 

@@ -21,7 +21,7 @@ public static unsafe class ProcMemory
         AddressSpace* space = ProcText.SpaceOf(file, process);
         if (space == null)
             return 0;
-        if (!Permissions.MayTrace(Process.Current, process))
+        if (!Permissions.MayTrace(Thread.Current, process->FirstThread))
             return Errno.EACCES;
         if (!AddressSpace.TryHold(space))
             return 0;

@@ -24,7 +24,7 @@ public static unsafe class ProcPageMap
         AddressSpace* space = ProcText.SpaceOf(file, process);
         if (space == null)
             return 0;
-        if (!Permissions.MayTrace(Process.Current, process))
+        if (!Permissions.MayTrace(Thread.Current, process->FirstThread))
             return Errno.EACCES;
         if (offset % EntrySize != 0 || to.Count % EntrySize != 0)
             return Errno.EINVAL;

@@ -235,6 +235,7 @@ public static unsafe class ProcProcess
     {
         Process* process = thread->Process;
         AddressSpace* space = process->Space;
+        ref Credentials of = ref thread->Credentials;
         text->Add("Name:\t"u8);
         text->Add(thread->Name, Thread.NameLength);
         text->Add("\nUmask:\t0"u8);
@@ -254,17 +255,17 @@ public static unsafe class ProcProcess
         Entry(text, "\nPid:\t"u8, (ulong)thread->Id);
         Entry(text, "\nPPid:\t"u8, (ulong)process->ParentId);
         Entry(text, "\nTracerPid:\t"u8, (ulong)Tracing.TracerIdOf(thread));
-        Field(text, "\nUid:"u8, process->RealUserId);
-        Field(text, process->EffectiveUserId, process->SavedUserId, process->FileUserId);
-        Field(text, "\nGid:"u8, process->RealGroupId);
-        Field(text, process->EffectiveGroupId, process->SavedGroupId, process->FileGroupId);
+        Field(text, "\nUid:"u8, of.RealUserId);
+        Field(text, of.EffectiveUserId, of.SavedUserId, of.FileUserId);
+        Field(text, "\nGid:"u8, of.RealGroupId);
+        Field(text, of.EffectiveGroupId, of.SavedGroupId, of.FileGroupId);
         Entry(text, "\nFDSize:\t"u8, FileContext.TableOf(process) != null ? FileContext.TableOf(process)->Size : 0);
         text->Add("\nGroups:\t"u8);
-        for (int i = 0; i < process->Groups.Count; i++)
+        for (int i = 0; i < of.Groups.Count; i++)
         {
             if (i > 0)
                 text->Add((byte)' ');
-            text->Add(process->Groups.At(i));
+            text->Add(of.Groups.At(i));
         }
         text->Add((byte)' ');
         if (space != null)
@@ -282,12 +283,12 @@ public static unsafe class ProcProcess
         Mask(text, "\nSigPnd:\t"u8, thread->Pending.Set);
         Mask(text, "\nShdPnd:\t"u8, process->Pending.Set);
         Mask(text, "\nSigBlk:\t"u8, thread->BlockedSignals);
-        Mask(text, "\nCapInh:\t"u8, process->Capabilities.Inheritable);
-        Mask(text, "\nCapPrm:\t"u8, process->Capabilities.Permitted);
-        Mask(text, "\nCapEff:\t"u8, process->Capabilities.Effective);
-        Mask(text, "\nCapBnd:\t"u8, process->Capabilities.Bounding);
-        Mask(text, "\nCapAmb:\t"u8, process->Capabilities.Ambient);
-        Entry(text, "\nNoNewPrivs:\t"u8, process->NoNewPrivileges ? 1u : 0);
+        Mask(text, "\nCapInh:\t"u8, of.Capabilities.Inheritable);
+        Mask(text, "\nCapPrm:\t"u8, of.Capabilities.Permitted);
+        Mask(text, "\nCapEff:\t"u8, of.Capabilities.Effective);
+        Mask(text, "\nCapBnd:\t"u8, of.Capabilities.Bounding);
+        Mask(text, "\nCapAmb:\t"u8, of.Capabilities.Ambient);
+        Entry(text, "\nNoNewPrivs:\t"u8, of.NoNewPrivileges ? 1u : 0);
         Entry(text, "\nvoluntary_ctxt_switches:\t"u8, process->VoluntarySwitches);
         Entry(text, "\nnonvoluntary_ctxt_switches:\t"u8, process->InvoluntarySwitches);
         text->Add((byte)'\n');

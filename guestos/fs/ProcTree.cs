@@ -448,8 +448,8 @@ public static unsafe class ProcTree
     private static bool MayFollow(Inode* link)
     {
         Process* owner = ProcessTable.Find(link->ProcProcess);
-        Process* self = Process.Current;
-        return owner == null || self == null || Permissions.MayTrace(self, owner);
+        Thread* self = Thread.Current;
+        return owner == null || self == null || Permissions.MayTrace(self, owner->FirstThread);
     }
 
     /// <summary>Its memory, and where that is, likewise, whatever the permission bits say.</summary>
@@ -621,9 +621,10 @@ public static unsafe class ProcTree
         inode->ProcProcess = process;
         inode->ProcDescriptor = descriptor;
         Process* owner = process != 0 ? ProcessTable.Find(process) : null;
-        bool isItsUsers = owner != null && (Permissions.ShowsItselfToItsUser(owner) || node == ProcNode.Process);
-        inode->UserId = isItsUsers ? owner->EffectiveUserId : 0;
-        inode->GroupId = isItsUsers ? owner->EffectiveGroupId : 0;
+        bool isItsUsers = owner != null
+            && (Permissions.ShowsItselfToItsUser(owner->FirstThread) || node == ProcNode.Process);
+        inode->UserId = isItsUsers ? owner->Credentials.EffectiveUserId : 0;
+        inode->GroupId = isItsUsers ? owner->Credentials.EffectiveGroupId : 0;
         return inode;
     }
 

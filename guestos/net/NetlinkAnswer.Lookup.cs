@@ -74,7 +74,7 @@ internal unsafe ref partial struct NetlinkAnswer
         Attribute(7, Reversed(source));
         if (gateway != 0)
             Attribute(5, Reversed(gateway));
-        Attribute(25, (int)Process.Current->RealUserId);
+        Attribute(25, (int)Credentials.Current.RealUserId);
         CacheInfo();
         End();
     }

@@ -1,9 +1,8 @@
 namespace Guestos;
 
 /// <summary>
-/// What a process has of capabilities(7): sets of bits, one for each <see cref="Capability"/>, and its secure bits,
-/// with the rules by which changes of the user change them. Ambient ones are always permitted and inheritable. A
-/// process's threads have them in common.
+/// What a thread has of capabilities(7): sets of bits, one for each <see cref="Capability"/>, and its secure bits,
+/// with the rules by which changes of the user change them. Ambient ones are always permitted and inheritable.
 /// </summary>
 public struct CapabilitySets
 {

@@ -59,7 +59,7 @@ public static unsafe class OutOfMemory
         {
             if (process->Space == null || process->Exiting || process->KilledForMemory || process->Id == 1)
                 continue;
-            if (!process->Capabilities.Has(Capability.SYS_ADMIN))
+            if (!process->Credentials.Capabilities.Has(Capability.SYS_ADMIN))
                 ordinary = Larger(ordinary, process);
             else
                 privileged = Larger(privileged, process);

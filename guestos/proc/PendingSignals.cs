@@ -15,13 +15,17 @@ public unsafe struct SignalInformation
     /// <summary>si_status or si_value.</summary>
     public ulong Second;
 
-    /// <summary>With si_pid and si_uid of a process.</summary>
-    public static SignalInformation About(Process* process, int code, ulong second) => new()
+    /// <summary>With si_pid of a process, and si_uid of its thread that runs, else of its first one.</summary>
+    public static SignalInformation About(Process* process, int code, ulong second)
     {
-        Code = code,
-        First = (ulong)(uint)process->Id | (ulong)process->RealUserId << 32,
-        Second = second,
-    };
+        Thread* thread = process == Process.Current ? Thread.Current : process->FirstThread;
+        return new SignalInformation
+        {
+            Code = code,
+            First = (ulong)(uint)process->Id | (ulong)thread->Credentials.RealUserId << 32,
+            Second = second,
+        };
+    }
 }
 
 /// <summary>

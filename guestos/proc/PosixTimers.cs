@@ -13,7 +13,7 @@ public static unsafe class PosixTimers
     /// <summary>A new one that is not set; null: EAGAIN, by RLIMIT_SIGPENDING or without memory.</summary>
     public static PosixTimer* Create(Process* owner, TimerClock clock, Signal signal, int target)
     {
-        bool isAllowed = CountOf(owner->RealUserId) < ResourceLimits.Of(owner, Resource.PendingSignals);
+        bool isAllowed = CountOf(Credentials.Current.RealUserId) < ResourceLimits.Of(owner, Resource.PendingSignals);
         PosixTimer* timer = isAllowed ? s_timers.Allocate() : null;
         if (timer == null)
             return null;
@@ -43,7 +43,7 @@ public static unsafe class PosixTimers
     {
         ulong count = 0;
         for (Process* process = ProcessTable.First; process != null; process = process->Next)
-            if (process->RealUserId == user)
+            if (process->Credentials.RealUserId == user)
                 count += (ulong)process->TimerCount;
         return count;
     }

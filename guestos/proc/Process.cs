@@ -67,31 +67,16 @@ public unsafe struct Process
     public ProcessFiles Files;
     public uint Umask;
 
-    // ---- credentials(7): files ask for the effective ones (fs/FileRights.cs) ----
-
-    public uint RealUserId;
-    public uint EffectiveUserId;
-    public uint SavedUserId;
-    public uint RealGroupId;
-    public uint EffectiveGroupId;
-    public uint SavedGroupId;
-
-    /// <summary>Who it is to files: the effective ones, unless setfsuid(2) has said otherwise since.</summary>
-    public uint FileUserId;
-    public uint FileGroupId;
-    public SupplementaryGroups Groups;
+    // ---- identity ----
 
     /// <summary>personality(2): kept and shown.</summary>
     public uint Personality;
 
-    public CapabilitySets Capabilities;
-
     /// <summary>Its program has rights that who started it has not (AT_SECURE of getauxval(3)).</summary>
     public bool RunsSecurely;
 
-    /// <summary>PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS.</summary>
+    /// <summary>PR_SET_DUMPABLE.</summary>
     public bool IsUndumpable;
-    public bool NoNewPrivileges;
 
     /// <summary>PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children.</summary>
     public bool AdoptsOrphans;
@@ -176,6 +161,9 @@ public unsafe struct Process
 
     /// <summary>Some timer follows its processor time: its quanta end although nobody else waits.</summary>
     public bool FollowsProcessorTime;
+
+    /// <summary>Who it is to others: the first thread's.</summary>
+    public readonly ref Credentials Credentials => ref FirstThread->Credentials;
 
     /// <summary>The first thread's.</summary>
     public readonly ReadOnlySpan<byte> NameText => FirstThread->NameText;

@@ -14,6 +14,9 @@ public unsafe struct ProcessFiles
     public void* RootDirectory;
     public void* RootMount;
 
+    /// <summary>Contexts of io_setup(2).</summary>
+    public void* AioContexts;
+
     /// <summary>Registered by the file layer at boot.</summary>
     public static ProcessFilesOperations Operations;
 }

@@ -103,7 +103,7 @@ public static unsafe class ProcessTable
     {
         int count = 0;
         for (Process* process = First; process != null; process = process->Next)
-            if (process->RealUserId == user)
+            if (process->Credentials.RealUserId == user)
                 count += process->ThreadCount;
         return count;
     }

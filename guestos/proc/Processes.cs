@@ -78,7 +78,8 @@ public static unsafe partial class Processes
             return Errno.EPERM;
         Process* parent = Process.Current;
         ulong most = ResourceLimits.Of(parent, Resource.Processes);
-        if (parent->RealUserId != 0 && (ulong)ProcessTable.CountOf(parent->RealUserId) >= most
+        uint user = Credentials.Current.RealUserId;
+        if (user != 0 && (ulong)ProcessTable.CountOf(user) >= most
             && !Permissions.Has(Capability.SYS_RESOURCE) && !Permissions.Has(Capability.SYS_ADMIN))
             return Errno.EAGAIN;
         return request.Has(CloneThread) ? AddThread(request) : CloneProcess(request);
@@ -188,6 +189,7 @@ public static unsafe partial class Processes
         to->NiceValue = isReset && (isRealTime || from->NiceValue < 0) ? 0 : from->NiceValue;
         to->Weight = Nice.WeightOf(to);
         to->IoPriority = from->IoPriority;
+        to->Credentials = from->Credentials;
         to->BlockedSignals = from->BlockedSignals;
         if ((flags & CloneVm) == 0 || (flags & CloneVfork) != 0)
         {
@@ -205,20 +207,9 @@ public static unsafe partial class Processes
         child->ProcessGroupId = parent->ProcessGroupId;
         child->SessionId = parent->SessionId;
         child->Umask = parent->Umask;
-        child->RealUserId = parent->RealUserId;
-        child->EffectiveUserId = parent->EffectiveUserId;
-        child->SavedUserId = parent->SavedUserId;
-        child->RealGroupId = parent->RealGroupId;
-        child->EffectiveGroupId = parent->EffectiveGroupId;
-        child->SavedGroupId = parent->SavedGroupId;
-        child->Capabilities = parent->Capabilities;
         child->RunsSecurely = parent->RunsSecurely;
-        child->FileUserId = parent->FileUserId;
-        child->FileGroupId = parent->FileGroupId;
-        child->Groups = parent->Groups;
         child->IsUndumpable = parent->IsUndumpable;
         child->Personality = parent->Personality;
-        child->NoNewPrivileges = parent->NoNewPrivileges;
         child->Limits = parent->Limits;
         // A sibling's end is told as the cloner's own will be: nobody chooses a signal for his parent. Otherwise
         // clone(2) takes any number here; one that is no signal's is not sent, as on Linux.
@@ -528,7 +519,7 @@ public static unsafe partial class Processes
         process->SessionId = process->Id;
         process->ProcessGroupId = process->Id;
         process->Umask = 0x12;      // 022
-        process->Capabilities = CapabilitySets.OfFirst;
+        process->Credentials.Capabilities = CapabilitySets.OfFirst;
         ResourceLimits.SetFirst(process);
         process->Actions = SignalActions.Create();
         process->Space = AddressSpace.Create();

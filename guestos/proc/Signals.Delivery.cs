@@ -214,7 +214,8 @@ public static unsafe partial class Signals
         or SystemCall.Pread64 or SystemCall.Pwrite64 or SystemCall.Preadv or SystemCall.Pwritev
         or SystemCall.Preadv2 or SystemCall.Pwritev2 or SystemCall.Sendfile or SystemCall.Splice
         or SystemCall.Tee or SystemCall.Vmsplice or SystemCall.Ioctl or SystemCall.Fcntl
-        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Creat
+        or SystemCall.Flock or SystemCall.Open or SystemCall.Openat or SystemCall.Openat2
+        or SystemCall.Creat
         or SystemCall.Connect or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto
         or SystemCall.Recvfrom or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Sendmmsg
         or SystemCall.Recvmmsg or SystemCall.Clone or SystemCall.Wait4 or SystemCall.Waitid

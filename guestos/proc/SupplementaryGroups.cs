@@ -1,6 +1,6 @@
 namespace Guestos;
 
-/// <summary>The further groups of a process (setgroups(2)).</summary>
+/// <summary>The further groups of a thread (setgroups(2)).</summary>
 public unsafe struct SupplementaryGroups
 {
     /// <summary>NGROUPS_MAX as this kernel has it.</summary>

@@ -55,6 +55,8 @@ public unsafe struct Thread
     /// <summary>The last path component of the program, zero-terminated, or what PR_SET_NAME has said.</summary>
     public fixed byte Name[NameLength];
 
+    public Credentials Credentials;
+
     // ---- what it runs on ----
 
     /// <summary>Lowest address of the kernel stack; the word there is a canary.</summary>

@@ -70,7 +70,7 @@ public static unsafe class Tracing
         Thread* tracer = Thread.Current;
         Process* process = thread->Process;
         if (process == tracer->Process || process->Exiting || thread->State == ThreadState.Ended
-            || thread->Trace.Tracer != null || !Permissions.MayTrace(tracer->Process, process))
+            || thread->Trace.Tracer != null || !Permissions.MayTrace(tracer, thread))
             return Errno.EPERM;
         Link(thread, tracer, seize, options);
         bool isStopped = thread->State == ThreadState.Stopped;
@@ -91,7 +91,7 @@ public static unsafe class Tracing
     {
         for (Thread* thread = process->FirstThread; thread != null; thread = thread->Next)
             if (thread->Trace.Tracer != null
-                && !thread->Trace.Tracer->Process->Capabilities.Has(Capability.SYS_PTRACE))
+                && !thread->Trace.Tracer->Credentials.Capabilities.Has(Capability.SYS_PTRACE))
                 return false;
         return true;
     }
@@ -245,7 +245,8 @@ public static unsafe class Tracing
             Unsafe.InitBlock(trace->Information, 0, Trace.InformationLength);
             *(int*)trace->Information = next.Number;
             if (tracer != null)
-                *(ulong*)(trace->Information + 16) = (ulong)(uint)tracer->Id | (ulong)tracer->RealUserId << 32;
+                *(ulong*)(trace->Information + 16) =
+                    (ulong)(uint)tracer->Id | (ulong)tracer->Credentials.RealUserId << 32;
         }
         Unsafe.CopyBlock(information, trace->Information, Trace.InformationLength);
         return next;
@@ -348,7 +349,7 @@ public static unsafe class Tracing
         *(int*)trace->Information = code & 0x7f;
         *(int*)(trace->Information + 8) = code;
         *(ulong*)(trace->Information + 16) =
-            (ulong)(uint)thread->Id | (ulong)thread->Process->RealUserId << 32;
+            (ulong)(uint)thread->Id | (ulong)thread->Credentials.RealUserId << 32;
         trace->HasInformation = true;
     }
 
@@ -366,7 +367,7 @@ public static unsafe class Tracing
         Process* tracer = TracerOf(thread);
         if (tracer->Actions == null)
             return;
-        information.First = (ulong)(uint)thread->Id | (ulong)thread->Process->RealUserId << 32;
+        information.First = (ulong)(uint)thread->Id | (ulong)thread->Credentials.RealUserId << 32;
         SignalAction* action = SignalActions.Of(tracer->Actions, Signal.Child);
         if (information.Code != SignalCode.Trapped || (action->Flags & SignalAction.NoChildStop) == 0)
             Signals.Send(tracer, Signal.Child, information);

@@ -40,7 +40,7 @@ internal static unsafe class Guest
         process->FirstThread->Process = process;
         process->FirstThread->Id = process->Id;
         process->ThreadCount = 1;
-        process->Capabilities = CapabilitySets.OfFirst;
+        process->Credentials.Capabilities = CapabilitySets.OfFirst;
         process->Files.Table = FileTable.Create();
         FileContext.SetWorkingDirectory(process, new Place(Vfs.Root, Mounts.First).Hold());
         Process.Current = process;

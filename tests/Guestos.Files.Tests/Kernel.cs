@@ -89,7 +89,8 @@ namespace Guestos
     public unsafe struct Thread
     {
         public const int NameLength = 16;
-        public static Thread* Current => Guestos.Process.Current->FirstThread;
+        public static Thread* Current => Guestos.Process.Current != null ? Guestos.Process.Current->FirstThread : null;
+        public Credentials Credentials;
         public ThreadState State;
         public int Id;
         public Process* Process;
@@ -114,10 +115,8 @@ namespace Guestos
         public ProcessFiles Files;
         public uint Umask, Personality;
         public ulong UserTime, KernelTime, ChildrenUserTime, ChildrenKernelTime, StartTime, Faults, ChildrenFaults, VoluntarySwitches, InvoluntarySwitches;
-        public SupplementaryGroups Groups;
-        public bool NoNewPrivileges, IsUndumpable;
-        public CapabilitySets Capabilities;
-        public uint RealUserId, EffectiveUserId, SavedUserId, RealGroupId, EffectiveGroupId, SavedGroupId, FileUserId, FileGroupId;
+        public bool IsUndumpable;
+        public readonly ref Credentials Credentials => ref FirstThread->Credentials;
         public PendingSignals Pending;
     }
 

@@ -270,8 +270,8 @@ public sealed unsafe class ProcessTests
             {
                 Process* self = Process.Current;
                 self->Umask = 5;
-                self->EffectiveUserId = 6;
-                self->NoNewPrivileges = true;
+                self->Credentials.EffectiveUserId = 6;
+                self->Credentials.NoNewPrivileges = true;
                 ResourceLimits.Set(self, Resource.OpenFiles, 7, 8);
                 Thread.Current->BlockedSignals = Signal.User1.Bit;
                 SignalActions.Of(self->Actions, Signal.User2)->Handler = SignalAction.Ignore;
@@ -283,8 +283,8 @@ public sealed unsafe class ProcessTests
                 {
                     Process* child = Process.Current;
                     Assert.Equal(5u, child->Umask);
-                    Assert.Equal(6u, child->EffectiveUserId);
-                    Assert.True(child->NoNewPrivileges);
+                    Assert.Equal(6u, child->Credentials.EffectiveUserId);
+                    Assert.True(child->Credentials.NoNewPrivileges);
                     Assert.Equal(7ul, ResourceLimits.Of(child, Resource.OpenFiles));
                     Assert.Equal(Signal.User1.Bit, Thread.Current->BlockedSignals);
                     Assert.Equal(SignalAction.Ignore, SignalActions.Of(child->Actions, Signal.User2)->Handler);
@@ -345,8 +345,8 @@ public sealed unsafe class ProcessTests
             List<nint> made = [];
             int child = Simulation.Fork(() =>
             {
-                Process.Current->EffectiveUserId = 1000;
-                Process.Current->Capabilities.Effective = 0;
+                Process.Current->Credentials.EffectiveUserId = 1000;
+                Process.Current->Credentials.Capabilities.Effective = 0;
                 while (ProcessTable.Create() is var process && process != null)
                     made.Add((nint)process);
                 Assert.Equal(ProcessTable.Capacity - ProcessTable.Reserve, ProcessTable.Count);
@@ -367,8 +367,8 @@ public sealed unsafe class ProcessTests
         {
             int child = Simulation.Fork(() =>
             {
-                Process.Current->RealUserId = 1000;
-                Process.Current->Capabilities.Effective = 0;
+                Process.Current->Credentials.RealUserId = 1000;
+                Process.Current->Credentials.Capabilities.Effective = 0;
                 ResourceLimits.Set(Process.Current, Resource.Processes, 3, 3);
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
                 Simulation.Fork(() => Simulation.Sleep(Millisecond));
@@ -418,7 +418,7 @@ public sealed unsafe class ProcessTests
             int child = Simulation.Fork(() =>
             {
                 Process* self = Process.Current;
-                self->Capabilities.Effective = 0;
+                self->Credentials.Capabilities.Effective = 0;
                 const ulong at = UserMemory.Words;
                 long Set(ulong soft, ulong hard)
                 {
@@ -430,7 +430,7 @@ public sealed unsafe class ProcessTests
                 Assert.Equal(Errno.EINVAL, Set(201, 200));
                 Assert.Equal(0, Set(200, 200));
                 Assert.Equal(Errno.EINVAL, ProcessCalls.Prlimit64(0, 16, 0, at));
-                self->Capabilities.Effective = self->Capabilities.Permitted;
+                self->Credentials.Capabilities.Effective = self->Credentials.Capabilities.Permitted;
                 Assert.Equal(0, Set(100, 300));
                 Assert.Equal(Errno.EPERM, Set(100, ResourceLimits.MaxOpenFiles + 1));
             });
@@ -454,7 +454,7 @@ public sealed unsafe class ProcessTests
                 Assert.True(ResourceLimits.AllowsPages(space, 2, true));
                 Assert.False(ResourceLimits.AllowsPages(space, 3, true));
                 Assert.True(ResourceLimits.AllowsPages(space, 3, false));
-                self->Capabilities.Effective = 0;
+                self->Credentials.Capabilities.Effective = 0;
                 ResourceLimits.Set(self, Resource.LockedMemory, 5 * 4096, 5 * 4096);
                 Assert.Equal(0, ResourceLimits.MayLock(2, 3, Errno.ENOMEM));
                 Assert.Equal(Errno.EAGAIN, ResourceLimits.MayLock(2, 4, Errno.EAGAIN));
@@ -465,7 +465,7 @@ public sealed unsafe class ProcessTests
                 Assert.False(ResourceLimits.MayGrowStack(space, 4096, 6, true));
                 ResourceLimits.Set(self, Resource.LockedMemory, 0, 0);
                 Assert.Equal(Errno.EPERM, ResourceLimits.MayLock(0, 1, Errno.ENOMEM));
-                self->Capabilities.Effective = self->Capabilities.Permitted;
+                self->Credentials.Capabilities.Effective = self->Credentials.Capabilities.Permitted;
                 Assert.Equal(0, ResourceLimits.MayLock(1 << 30, 1, Errno.ENOMEM));
                 Signals.Send(self, Signal.None);
                 Thread.Current->BlockedSignals = Signal.FileSize.Bit;
@@ -483,18 +483,18 @@ public sealed unsafe class ProcessTests
     public void Who_may_what_to_whom() =>
         Gen.Select(Gen.UInt[0, 2].Array[6], Gen.UInt[0, 2].Array[6], Gen.Bool, Gen.Int[0, 11], Gen.ULong[0, 3].Array[2]).Sample((mine, others, undumpable, which, permitted) =>
         {
-            static Process Of(uint[] ids) => new()
+            static Credentials Of(uint[] ids) => new()
             {
                 RealUserId = ids[0], EffectiveUserId = ids[1], SavedUserId = ids[2], RealGroupId = ids[3], EffectiveGroupId = ids[4], SavedGroupId = ids[5],
             };
-            Process caller = Of(mine), target = Of(others);
-            target.IsUndumpable = undumpable;
+            Process own = default, other = new() { IsUndumpable = undumpable };
+            Thread caller = new() { Process = &own, Credentials = Of(mine) }, target = new() { Process = &other, Credentials = Of(others) };
             Capability[] needed = [Capability.KILL, Capability.SYS_RESOURCE, Capability.SYS_NICE, Capability.SYS_PTRACE];
             Capability? has = which < 4 ? needed[which] : null;
             if (has != null)
-                caller.Capabilities.Effective = CapabilitySets.BitOf(has.Value);
-            caller.Capabilities.Permitted = permitted[0];
-            target.Capabilities.Permitted = permitted[1];
+                caller.Credentials.Capabilities.Effective = CapabilitySets.BitOf(has.Value);
+            caller.Credentials.Capabilities.Permitted = permitted[0];
+            target.Credentials.Capabilities.Permitted = permitted[1];
             Assert.Equal(has == Capability.KILL || new[] { mine[0], mine[1] }.Intersect([others[0], others[2]]).Any(), Permissions.MaySignal(&caller, &target));
             bool same = others[..3].All(id => id == mine[0]) && others[3..].All(id => id == mine[3]);
             Assert.Equal(has == Capability.SYS_RESOURCE || same, Permissions.MayControl(&caller, &target));
@@ -504,8 +504,8 @@ public sealed unsafe class ProcessTests
             bool mayTrace = has == Capability.SYS_PTRACE || same && !undumpable && isOne && (permitted[1] & ~permitted[0]) == 0;
             Assert.Equal(mayTrace, Permissions.MayTrace(&caller, &target));
             Assert.True(Permissions.MayTrace(&caller, &caller));
-            Permissions.IdentityChanged(&target);
-            Assert.True(target.IsUndumpable);
+            Permissions.IdentityChanged(&other);
+            Assert.True(other.IsUndumpable);
         }, iter: 3000, threads: 1);
 
     // ---- memory ----
@@ -525,7 +525,7 @@ public sealed unsafe class ProcessTests
                 int id = Simulation.Fork(() => Simulation.Sleep(100_000 * Millisecond));
                 ProcessTable.Find(id)->Space->ResidentPages = ulong.Parse(size);
                 if (user != 0)
-                    ProcessTable.Find(id)->Capabilities.Effective = 0;
+                    ProcessTable.Find(id)->Credentials.Capabilities.Effective = 0;
                 return id;
             })];
             List<int> superusers = Begin(privileged, 0), users = Begin(ordinary, 1000);
@@ -561,7 +561,7 @@ public sealed unsafe class ProcessTests
             {
                 ids[i] = Simulation.Fork(() => Scheduler.SleepOn(at));
                 ProcessTable.Find(ids[i])->Space->ResidentPages = 100 - (ulong)i;
-                ProcessTable.Find(ids[i])->Capabilities.Effective = 0;
+                ProcessTable.Find(ids[i])->Credentials.Capabilities.Effective = 0;
             }
             Simulation.Sleep(Millisecond);
             OutOfMemory.Relieve();

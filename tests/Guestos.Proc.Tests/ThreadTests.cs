@@ -70,8 +70,8 @@ public sealed unsafe class ThreadTests
     [Fact]
     public void RLIMIT_NPROC_counts_threads() => Apart(() =>
     {
-        Process.Current->RealUserId = 1234;
-        Process.Current->Capabilities.Effective = 0;
+        Process.Current->Credentials.RealUserId = 1234;
+        Process.Current->Credentials.Capabilities.Effective = 0;
         ResourceLimits.Set(Process.Current, Resource.Processes, 3, 3);
         Begin(() => Simulation.Sleep(Millisecond));
         Begin(() => Simulation.Sleep(Millisecond));

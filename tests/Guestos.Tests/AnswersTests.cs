@@ -53,6 +53,8 @@ public class AnswersTests
     [InlineData("domain", "restarts")]
     [InlineData("qemu", "socketlist")]
     [InlineData("domain", "socketlist")]
+    [InlineData("qemu", "requests")]
+    [InlineData("domain", "requests")]
     [InlineData("qemu", "realtime")]
     [InlineData("domain", "realtime")]
     public void GuestAnswersAsTheHostDoes(string monitor, string program) => Witness.Agrees(monitor, program, "all answers given", memory: 96);

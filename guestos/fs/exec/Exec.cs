@@ -100,7 +100,7 @@ public static unsafe class Exec
                 result = Errno.ENOEXEC;
             else if (file->Writers > 0)
                 result = Errno.ETXTBSY;
-            else if (!ProgramRights.MayRun(process, place))
+            else if (!ProgramRights.MayRun(place))
                 result = Errno.EPERM;
             else
                 result = Replace(place, path, ref block);
@@ -226,6 +226,7 @@ public static unsafe class Exec
         SetName(thread, fileName);
         ProgramRights.Take(process, program);
         PosixTimers.DeleteAll(process);
+        AioContexts.DestroyAll(process);
         process->HasExecuted = true;
         thread->CurrentCall = -1;
     }
@@ -448,10 +449,11 @@ public static unsafe class Exec
         Pair(ref word, AtBase, interpreter.Base);
         Pair(ref word, AtFlags, 0);
         Pair(ref word, AtEntry, program.Entry);
-        Pair(ref word, AtUser, process->RealUserId);
-        Pair(ref word, AtEffectiveUser, process->EffectiveUserId);
-        Pair(ref word, AtGroup, process->RealGroupId);
-        Pair(ref word, AtEffectiveGroup, process->EffectiveGroupId);
+        ref Credentials own = ref Credentials.Current;
+        Pair(ref word, AtUser, own.RealUserId);
+        Pair(ref word, AtEffectiveUser, own.EffectiveUserId);
+        Pair(ref word, AtGroup, own.RealGroupId);
+        Pair(ref word, AtEffectiveGroup, own.EffectiveGroupId);
         Pair(ref word, AtPlatform, platform);
         Pair(ref word, AtHardware, leaf[3]);
         Pair(ref word, AtClockTick, 100);

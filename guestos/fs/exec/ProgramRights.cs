@@ -9,45 +9,49 @@ internal static unsafe class ProgramRights
     /// <summary>
     /// False, EPERM: the file's capabilities are to be effective at once, and the bounding set lacks one of them.
     /// </summary>
-    public static bool MayRun(Process* process, in Place program)
+    public static bool MayRun(in Place program)
     {
         FileCapabilities file = CapabilitiesOf(program);
-        return !file.AreEffective || (file.Permitted & ~Allowed(process->Capabilities, file)) == 0;
+        return !file.AreEffective || (file.Permitted & ~Allowed(Credentials.Current.Capabilities, file)) == 0;
     }
 
-    /// <summary>The process becomes the program, which <see cref="MayRun"/>.</summary>
+    /// <summary>
+    /// The current process, of whose threads the current one alone is left, becomes the program, which
+    /// <see cref="MayRun"/>.
+    /// </summary>
     public static void Take(Process* process, in Place place)
     {
         Inode* program = place.Inode;
-        CapabilitySets before = process->Capabilities;
-        uint user = process->EffectiveUserId;
+        ref Credentials self = ref Credentials.Current;
+        CapabilitySets before = self.Capabilities;
+        uint user = self.EffectiveUserId;
         bool isUnreadable = FileRights.Check(program, FileRights.Read) < 0;
-        if (!process->NoNewPrivileges && !IsPowerless(place))
-            TakeIds(process, program);
+        if (!self.NoNewPrivileges && !IsPowerless(place))
+            TakeIds(ref self, program);
         FileCapabilities file = CapabilitiesOf(place);
         bool isEffective = file.AreEffective;
         ulong permitted = Allowed(before, file);
-        bool isRoot = process->RealUserId == 0 || process->EffectiveUserId == 0;
-        bool isMixed = file.AreThere && process->RealUserId != 0 && process->EffectiveUserId == 0;
+        bool isRoot = self.RealUserId == 0 || self.EffectiveUserId == 0;
+        bool isMixed = file.AreThere && self.RealUserId != 0 && self.EffectiveUserId == 0;
         if (isRoot && !isMixed && !before.Is(CapabilitySets.NoRoot))
         {
             permitted = before.Bounding | before.Inheritable;
-            isEffective |= process->EffectiveUserId == 0;
+            isEffective |= self.EffectiveUserId == 0;
         }
 
-        bool isOther = process->EffectiveUserId != user || !IsMember(process, process->EffectiveGroupId);
+        bool isOther = self.EffectiveUserId != user || !self.IsMember(self.EffectiveGroupId);
         bool gains = isOther || (permitted & ~before.Permitted) != 0;
-        if (gains && (process->NoNewPrivileges || !Tracing.MayGainRights(process)))
+        if (gains && (self.NoNewPrivileges || !Tracing.MayGainRights(process)))
         {
-            if (process->NoNewPrivileges || !before.Has(Capability.SETUID))
+            if (self.NoNewPrivileges || !before.Has(Capability.SETUID))
             {
-                process->EffectiveUserId = process->RealUserId;
-                process->EffectiveGroupId = process->RealGroupId;
+                self.EffectiveUserId = self.RealUserId;
+                self.EffectiveGroupId = self.RealGroupId;
             }
             permitted &= before.Permitted;
         }
 
-        ref CapabilitySets now = ref process->Capabilities;
+        ref CapabilitySets now = ref self.Capabilities;
         if (file.AreThere || isOther)
             now.Ambient = 0;
         now.Permitted = permitted | now.Ambient;
@@ -61,29 +65,30 @@ internal static unsafe class ProgramRights
     /// <summary>What follows from the new identity: saved ids, what others may see, AT_SECURE.</summary>
     private static void Settle(Process* process, bool isOther, bool isEffective, in CapabilitySets before)
     {
-        bool isSplit = process->EffectiveUserId != process->RealUserId
-            || process->EffectiveGroupId != process->RealGroupId;
-        bool isChanged = process->EffectiveUserId != process->FileUserId
-            || process->EffectiveGroupId != process->FileGroupId;
-        process->SavedUserId = process->EffectiveUserId;
-        process->SavedGroupId = process->EffectiveGroupId;
-        process->FileUserId = process->EffectiveUserId;
-        process->FileGroupId = process->EffectiveGroupId;
-        ref CapabilitySets now = ref process->Capabilities;
+        ref Credentials self = ref Credentials.Current;
+        bool isSplit = self.EffectiveUserId != self.RealUserId
+            || self.EffectiveGroupId != self.RealGroupId;
+        bool isChanged = self.EffectiveUserId != self.FileUserId
+            || self.EffectiveGroupId != self.FileGroupId;
+        self.SavedUserId = self.EffectiveUserId;
+        self.SavedGroupId = self.EffectiveGroupId;
+        self.FileUserId = self.EffectiveUserId;
+        self.FileGroupId = self.EffectiveGroupId;
+        ref CapabilitySets now = ref self.Capabilities;
         bool hasMore = isEffective || (now.Permitted & ~now.Ambient) != 0;
-        process->RunsSecurely = isOther || isSplit || process->RealUserId != 0 && hasMore;
+        process->RunsSecurely = isOther || isSplit || self.RealUserId != 0 && hasMore;
         process->IsUndumpable = false;
         if (isSplit || isOther || isChanged || (now.Permitted & ~before.Permitted) != 0)
             Permissions.IdentityChanged(process);
     }
 
-    private static void TakeIds(Process* process, Inode* program)
+    private static void TakeIds(ref Credentials self, Inode* program)
     {
         if ((program->Permissions & FileRights.SetUser) != 0)
-            process->EffectiveUserId = program->UserId;
+            self.EffectiveUserId = program->UserId;
         if ((program->Permissions & FileRights.SetGroup) != 0
             && (program->Permissions & FileRights.GroupExecutes) != 0)
-            process->EffectiveGroupId = program->GroupId;
+            self.EffectiveGroupId = program->GroupId;
     }
 
     private static FileCapabilities CapabilitiesOf(in Place program) =>
@@ -95,12 +100,4 @@ internal static unsafe class ProgramRights
 
     private static ulong Allowed(in CapabilitySets before, in FileCapabilities file) =>
         before.Bounding & file.Permitted | before.Inheritable & file.Inheritable;
-
-    private static bool IsMember(Process* process, uint group)
-    {
-        bool isIt = group == process->FileGroupId;
-        for (int i = 0; i < process->Groups.Count; i++)
-            isIt |= process->Groups.At(i) == group;
-        return isIt;
-    }
 }

@@ -14,24 +14,24 @@ internal unsafe struct LocalCredentials
     /// <summary>What a message says of its sender who says nothing himself.</summary>
     public static LocalCredentials OfSender()
     {
-        Process* process = Process.Current;
+        ref Credentials self = ref Credentials.Current;
         return new LocalCredentials
         {
-            ProcessId = process->Id,
-            UserId = process->RealUserId,
-            GroupId = process->RealGroupId,
+            ProcessId = Process.Current->Id,
+            UserId = self.RealUserId,
+            GroupId = self.RealGroupId,
         };
     }
 
     /// <summary>What SO_PEERCRED says of who connects or listens.</summary>
     public static LocalCredentials OfPeer()
     {
-        Process* process = Process.Current;
+        ref Credentials self = ref Credentials.Current;
         return new LocalCredentials
         {
-            ProcessId = process->Id,
-            UserId = process->EffectiveUserId,
-            GroupId = process->EffectiveGroupId,
+            ProcessId = Process.Current->Id,
+            UserId = self.EffectiveUserId,
+            GroupId = self.EffectiveGroupId,
         };
     }
 
@@ -40,12 +40,12 @@ internal unsafe struct LocalCredentials
     {
         get
         {
-            Process* process = Process.Current;
-            bool isUser = UserId == process->RealUserId || UserId == process->EffectiveUserId
-                || UserId == process->SavedUserId;
-            bool isGroup = GroupId == process->RealGroupId || GroupId == process->EffectiveGroupId
-                || GroupId == process->SavedGroupId;
-            return (ProcessId == process->Id || Permissions.Has(Capability.SYS_ADMIN))
+            ref Credentials self = ref Credentials.Current;
+            bool isUser = UserId == self.RealUserId || UserId == self.EffectiveUserId
+                || UserId == self.SavedUserId;
+            bool isGroup = GroupId == self.RealGroupId || GroupId == self.EffectiveGroupId
+                || GroupId == self.SavedGroupId;
+            return (ProcessId == Process.Current->Id || Permissions.Has(Capability.SYS_ADMIN))
                 && (isUser || Permissions.Has(Capability.SETUID))
                 && (isGroup || Permissions.Has(Capability.SETGID));
         }

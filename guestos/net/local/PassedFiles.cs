@@ -74,7 +74,7 @@ internal unsafe struct PassedFiles
     /// </summary>
     public static bool TryCount(PassedFiles* passed)
     {
-        uint id = Process.Current->RealUserId;
+        uint id = Credentials.Current.RealUserId;
         if (IsBeyondLimit(id))
             LocalCollector.Collect();
         if (IsBeyondLimit(id))

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -91,6 +92,80 @@ static void descriptors(void)
     for (struct dirent *entry; (entry = readdir(all)) != 0;)
         own += atoi(entry->d_name) == info && entry->d_type == DT_REG;
     ASK(own > 0);
+}
+
+static long how(int folder, const char *path, unsigned long flags, unsigned long mode, unsigned long resolve)
+{
+    struct open_how asked = { .flags = flags, .mode = mode, .resolve = resolve };
+    long result = syscall(SYS_openat2, folder, path, &asked, sizeof asked);
+    if (result >= 0)
+        close(result);
+    return result >= 0 ? 0 : result;
+}
+
+static void show_opened(int folder, const char *path, unsigned long resolve)
+{
+    struct open_how asked = { .flags = O_RDONLY, .resolve = resolve };
+    char text[32] = "";
+    int file = syscall(SYS_openat2, folder, path, &asked, sizeof asked);
+    if (file >= 0)
+        read(file, text, sizeof text - 1), close(file);
+    printf("%s: %s\n", path, text);
+}
+
+static void put(const char *path, const char *text)
+{
+    int file = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+    write(file, text, strlen(text));
+    close(file);
+}
+
+/* openat2: where a path may lead. */
+static void resolving(void)
+{
+    struct { struct open_how known; unsigned long more; } longer = { { .flags = O_RDONLY } };
+    mkdir("t", 0755), mkdir("t/in", 0755), put("t/a", "inside"), put("out", "outside");
+    symlink("../out", "t/up"), symlink("in/../a", "t/down"), symlink("/out", "t/absolute"), symlink("/proc/self/exe", "t/magic"), symlink("a", "t/last");
+    symlink("/", "t/root");
+    int t = open("t", O_RDONLY | O_DIRECTORY);
+    ASK(how(t, "a", O_RDONLY, 0, 0));
+    ASK(how(t, "a", O_RDONLY, 0644, 0));
+    ASK(how(t, "a", O_RDONLY | 1ul << 40, 0, 0));
+    ASK(how(t, "a", O_RDONLY | 0x20000000, 0, 0));
+    ASK(how(t, "a", O_RDONLY, 0, 1 << 6));
+    ASK(how(t, "a", O_RDONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT));
+    ASK(how(t, "new", O_CREAT | O_WRONLY, 0644, RESOLVE_BENEATH));
+    ASK(how(t, "new", O_CREAT | O_WRONLY, 010000, 0));
+    ASK(how(t, "a", O_PATH | O_APPEND, 0, 0));
+    ASK(how(t, "a", O_PATH | O_NOFOLLOW, 0, 0));
+    ASK(how(t, ".", 020000000 | O_WRONLY, 0644, 0));
+    ASK(how(t, ".", O_TMPFILE, 0644, 0));
+    ASK(how(t, ".", O_TMPFILE | O_RDWR, 0644, RESOLVE_BENEATH));
+    ASK(how(t, "a", O_RDONLY, 0, RESOLVE_CACHED));
+    ASK(how(t, "a", O_WRONLY | O_TRUNC, 0, RESOLVE_CACHED));
+    ASK(syscall(SYS_openat2, t, "a", &longer, sizeof longer.known - 1));
+    ASK(syscall(SYS_openat2, t, "a", &longer, sizeof longer) >= 0);
+    longer.more = 1;
+    ASK(syscall(SYS_openat2, t, "a", &longer, sizeof longer));
+    ASK(syscall(SYS_openat2, t, "a", &longer, 4097));
+    ASK(syscall(SYS_openat2, t, "a", 1, sizeof longer.known));
+    static const unsigned long all[] = { RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH, RESOLVE_IN_ROOT };
+    static const char *const paths[] = { "a", "in/../a", "../out", "up", "down", "absolute", "magic", "last", "in/../../out", "/a", "/out", "root/dev/null", "root/proc/self/stat", ".", "..",
+        "in/..", "/proc/self/root/dev/null", "/proc/self/fd/0", "nothing", "a/b", "nothing/a", "" };
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < sizeof paths / sizeof *paths; j++) {
+            if (i == 0 && strcmp(paths[j], "absolute") == 0)
+                continue; /* which is one if the folder is in another mount than the root */
+            printf("%lx %s: ", all[i], paths[j]);
+            ASK(how(t, paths[j], O_PATH, 0, all[i]));
+        }
+    show_opened(t, "../a", RESOLVE_IN_ROOT);
+    show_opened(t, "/in/../../../a", RESOLVE_IN_ROOT);
+    show_opened(t, "down", RESOLVE_BENEATH);
+    ASK(how(t, "last", O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS));
+    ASK(how(AT_FDCWD, "t/../out", O_RDONLY, 0, RESOLVE_BENEATH));
+    ASK(how(99, "/a", O_RDONLY, 0, RESOLVE_IN_ROOT));
+    ASK(how(99, "/proc", O_RDONLY, 0, 0));
 }
 
 /* fchmod of what has no name. */
@@ -263,6 +338,7 @@ int main(void)
     chdir(mkdtemp(folder));
     opening();
     names();
+    resolving();
     descriptors();
     modes();
     memory();

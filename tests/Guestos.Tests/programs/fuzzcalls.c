@@ -180,7 +180,17 @@ static uint64_t clone_arguments(void)
     return (uint64_t)at;
 }
 
-/* p memory, u filled memory, s path, x attribute, f descriptor, n number, t time, k process, i signal, g flags, c what clone3 takes. Each call
+static uint64_t aio_context(void)
+{
+    static uint64_t made;
+    if (made == 0 || below(64) == 0) {
+        made = 0;
+        syscall(SYS_io_setup, 1 + below(64), &made);
+    }
+    return made;
+}
+
+/* p memory, u filled memory, s path, x attribute, f descriptor, n number, t time, k process, i signal, g flags, c what clone3 takes, a aio context. Each call
    has a row, but for those that SystemCallTests of tests/Audit.Tests name. */
 static const struct { short number; const char *arguments; } table[] = {
     { SYS_read, "fpn" }, { SYS_write, "fpn" }, { SYS_open, "sgn" }, { SYS_close, "f" }, { SYS_stat, "sp" }, { SYS_fstat, "fp" },
@@ -230,6 +240,8 @@ static const struct { short number; const char *arguments; } table[] = {
     { SYS_ustat, "np" }, { SYS_setpriority, "nkn" }, { SYS_sched_getscheduler, "k" }, { SYS_sched_get_priority_max, "n" },
     { SYS_sched_get_priority_min, "n" }, { SYS_setrlimit, "nu" }, { SYS_settimeofday, "tu" }, { SYS_clock_settime, "nt" }, { SYS_sethostname, "pn" },
     { SYS_setdomainname, "pn" }, { SYS_inotify_init, "" }, { SYS_futimesat, "fsu" }, { SYS_get_robust_list, "kpp" }, { SYS_signalfd, "fun" },
+    { SYS_io_setup, "nu" }, { SYS_io_destroy, "a" }, { SYS_io_submit, "anu" }, { SYS_io_submit, "anu" }, { SYS_io_getevents, "annpt" }, { SYS_io_cancel, "aup" },
+    { SYS_io_pgetevents, "annptu" }, { SYS_openat2, "fsun" },
     { 424, "fiug" }, { 435, "cn" }, { 435, "cn" }, { 441, "fpntun" },
 };
 
@@ -243,6 +255,7 @@ static uint64_t argument(char kind)
     case 's': return path();
     case 'x': return attribute();
     case 'c': return clone_arguments();
+    case 'a': return aio_context();
     case 'f': return descriptor();
     case 't': return below(8) == 0 ? 0 : small_time();
     case 'k': return process_id();

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -108,6 +109,14 @@ static long locking(int command)
 {
     struct flock all = { .l_type = F_WRLCK };
     return fcntl(open(locked, O_RDWR), command, &all);
+}
+
+static long requests_awaited(void)
+{
+    unsigned long context = 0;
+    char event[32];
+    syscall(SYS_io_setup, 1, &context);
+    return syscall(SYS_io_getevents, context, 1L, 1L, event, NULL);
 }
 
 static long calling(void)
@@ -226,6 +235,8 @@ static void descriptors(void)
     SLEEP(syscall(SYS_open, fifo, O_RDONLY));
     SLEEP(openat(AT_FDCWD, fifo, O_WRONLY));
     SLEEP(creat(fifo, 0600));
+    SLEEP(syscall(SYS_openat2, AT_FDCWD, fifo, &(struct open_how) { .flags = O_WRONLY }, sizeof(struct open_how)));
+    SLEEP(requests_awaited());
     SLEEP(flock(open(locked, O_RDWR), LOCK_EX));
     SLEEP(locking(F_SETLKW));
     SLEEP(locking(F_OFD_SETLKW));

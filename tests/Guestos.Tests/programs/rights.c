@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,6 +351,88 @@ static void owning(void)
     unlink("own");
 }
 
+/* ---- threads ---- */
+
+static pthread_barrier_t meeting;
+
+static void meet(void) { pthread_barrier_wait(&meeting); }
+
+static void show_ids(const char *who, const char *status)
+{
+    char line[256];
+    FILE *file = fopen(status, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "Uid:", 4) == 0 || strncmp(line, "Gid:", 4) == 0 || strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "NoNewPrivs:", 11) == 0)
+            printf("%s: %s", who, line[0] == 'C' ? line[22] == '0' ? "CapEff: none\n" : "CapEff: some\n" : line);
+    if (file != NULL)
+        fclose(file);
+}
+
+/* The calls themselves: a C library's functions change all threads. */
+static void *act_for_another(void *unused)
+{
+    gid_t further = third;
+    ask(syscall(SYS_setgroups, 1, &further));
+    ask(syscall(SYS_setresgid, -1, first, -1));
+    ask(syscall(SYS_setresuid, -1, first, -1));
+    ask(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    meet();
+    meet();
+    ask(syscall(SYS_getuid));
+    ask(syscall(SYS_geteuid));
+    ask(syscall(SYS_getegid));
+    ask(syscall(SYS_getgroups, 0, 0));
+    ask_close(open("own", O_RDONLY));
+    ask_close(open("theirs", O_RDONLY));
+    ask_close(open("ofgroup", O_RDONLY));
+    ask(access("theirs", R_OK));
+    ask(faccessat(AT_FDCWD, "theirs", R_OK, AT_EACCESS));
+    ask(chown("own", second, second));
+    ask_close(open("made", O_CREAT | O_WRONLY, 0600));
+    describe("made");
+    show_ids("thread", "/proc/thread-self/status");
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        ask(syscall(SYS_geteuid));
+        show_ids("child", "/proc/self/status");
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    meet();
+    meet();
+    ask(syscall(SYS_getuid));
+    ask(syscall(SYS_geteuid));
+    meet();
+    return NULL;
+}
+
+static void apart(void)
+{
+    pthread_t thread;
+    make("own", 0600, first, first);
+    make("theirs", 0600, second, second);
+    make("ofgroup", 0640, second, third);
+    pthread_barrier_init(&meeting, NULL, 2);
+    pthread_create(&thread, NULL, act_for_another, NULL);
+    meet();
+    ask(syscall(SYS_geteuid));
+    ask(syscall(SYS_getegid));
+    ask(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    ask_close(open("theirs", O_RDONLY));
+    ask(chown("theirs", second, second));
+    show_ids("process", "/proc/self/status");
+    meet();
+    meet();
+    ask(setresuid(second, second, second));
+    ask(geteuid());
+    meet();
+    meet();
+    pthread_join(thread, NULL);
+    fflush(stdout);
+}
+
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -387,6 +470,12 @@ int main(int count, char **arguments)
     inspecting(show_itself, "shows itself");
     inspecting(keep_an_identity, "could become a third user");
     parting();
+    fflush(stdout);
+    pid_t several = fork();
+    if (several == 0)
+        apart(), _exit(0);
+    waitpid(several, NULL, 0);
+    unlink("own"), unlink("theirs"), unlink("ofgroup"), unlink("made");
     printf("all answers given\n");
     return 0;
 }
