@@ -38,8 +38,7 @@ public static unsafe class OutOfMemory
     public static bool Relieve()
     {
         Process* victim = ProcessTable.Find(s_victim);
-        bool isEnding = victim != null && victim->KilledForMemory && victim->Space != null
-            && Clock.Monotonic - s_chosenAt < Patience;
+        bool isEnding = victim != null && victim->KilledForMemory && Clock.Monotonic - s_chosenAt < Patience;
         if (!isEnding)
         {
             victim = Choose();
@@ -48,6 +47,16 @@ public static unsafe class OutOfMemory
             Kill(victim);
         }
         return victim != Process.Current;
+    }
+
+    /// <summary>
+    /// The memory of a process that ends is free, which takes it some time with others between: only now another may be
+    /// chosen.
+    /// </summary>
+    public static void Freed(Process* process)
+    {
+        if (process->Id == s_victim)
+            s_victim = 0;
     }
 
     /// <summary>The process to end. The current one when there is no better.</summary>

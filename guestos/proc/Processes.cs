@@ -306,6 +306,7 @@ public static unsafe partial class Processes
         Scheduler.LoadSpace(thread);
         AddressSpace.Release(space);
         ProcessFiles.Operations.SpaceReleased();
+        OutOfMemory.Freed(process);
         ReleaseVforkParent(process);
         SignalActions* actions = process->Actions;
         OrphanChildren(process);

@@ -549,6 +549,38 @@ public sealed unsafe class ProcessTests
         });
     }
 
+    /// <summary>Who ends has no address space while the frames of it are given back, with others between: the next is chosen when that is done.</summary>
+    [Fact]
+    public void Nobody_else_is_chosen_while_memory_is_being_given_back()
+    {
+        Simulation.Run(() =>
+        {
+            int[] ids = new int[2];
+            for (int i = 0; i < 2; i++)
+            {
+                ids[i] = Simulation.Fork(() => Simulation.Sleep(100_000 * Millisecond));
+                ProcessTable.Find(ids[i])->Space->ResidentPages = 100 - (ulong)i;
+                ProcessTable.Find(ids[i])->Credentials.Capabilities.Effective = 0;
+            }
+            Simulation.Sleep(Millisecond);
+            Assert.True(OutOfMemory.Relieve());
+            AddressSpace* space = ProcessTable.Find(ids[0])->Space;
+            ProcessTable.Find(ids[0])->Space = null;
+            Assert.True(OutOfMemory.Relieve());
+            Assert.False(ProcessTable.Find(ids[1])->KilledForMemory);
+            space->ResidentPages = 0;
+            ProcessTable.Find(ids[0])->Space = space;
+            Simulation.Sleep(Millisecond);
+            // Nobody has waited for it yet.
+            Assert.True(ProcessTable.Find(ids[0])->Space == null);
+            Assert.True(OutOfMemory.Relieve());
+            Assert.True(ProcessTable.Find(ids[1])->KilledForMemory);
+            ProcessTable.Find(ids[1])->Space->ResidentPages = 0;
+            foreach (int id in ids)
+                Assert.Equal((id, 9), Simulation.Wait(id));
+        });
+    }
+
     [Fact]
     public void One_that_does_not_end_is_not_waited_for_for_ever()
     {

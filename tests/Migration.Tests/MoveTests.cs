@@ -52,6 +52,20 @@ public sealed class MoveTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>Page tables that take more than what they map, and of which half go and come anew between two moves.</summary>
+    [RootTheory, InlineData(1200)]
+    public void Sparse_memory_moves(int pages)
+    {
+        using var space = new Space();
+        using var guest = new Guest(space, "domain");
+        guest.Load("sparse", pages);
+        for (int move = 0; move < 2; move++)
+        {
+            Move(guest, "domain", move, "--checksum");
+            guest.CheckLoads();
+        }
+    }
+
     /// <summary>Processes that write faster than the network takes it are slowed until the move succeeds; a server beside them is not.</summary>
     [RootTheory]
     [InlineData("write", 3000, 64)]

@@ -11,6 +11,8 @@
    wait 0          sleeps for a millisecond over and over; answers with the longest time in microseconds from one waking to the next since
                    the last answer, and with how often it woke
    touch PAGES     dirties so many pages once, then sleeps: a server's share of writing
+   sparse PAGES    has so many pages at random in 100 TiB, the even ones written to and the others only read; half of them are unmapped, and come
+                   anew, after each answer
    extend 1        executes LZCNT, of which it has not asked CPUID, each time that it answers
    vectors 1       two processes have values in all YMM registers, loaded once: one spins, the other waits in a system call; both are asked
                    for what is there each time that it answers */
@@ -105,6 +107,45 @@ static void make_files(size_t count)
         if (!kept[other])
             unlink(name);
     }
+}
+
+static const uint64_t wide = 100ull << 40;
+static int is_sparse;
+
+static char *map_sparse(void *at, uint64_t length)
+{
+    char *mapped = mmap(at, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED : 0), -1, 0);
+    if (mapped == MAP_FAILED) {
+        puts("no room");
+        exit(1);
+    }
+    return mapped;
+}
+
+static volatile uint64_t *sparse_word(size_t number) { return (uint64_t *)(memory + pattern(number, 7) % (wide / page) * page); }
+
+static int is_low(size_t number) { return (char *)sparse_word(number) < memory + wide / 2; }
+
+static void touch_sparse(size_t number)
+{
+    if (number % 2)
+        pass += *sparse_word(number) != 0;
+    else
+        *sparse_word(number) = pattern(number, 0);
+}
+
+/* The number of a page that is not as it was written, or none. */
+static long check_sparse(void)
+{
+    for (size_t i = 0; i < pages; i++)
+        if (*sparse_word(i) != (i % 2 ? 0 : pattern(i, 0)))
+            return i;
+    munmap(memory, wide / 2);
+    map_sparse(memory, wide / 2);
+    for (size_t i = 0; i < pages; i++)
+        if (is_low(i))
+            touch_sparse(i);
+    return -1;
 }
 
 static int brim = -1;
@@ -231,6 +272,11 @@ static void check(char *answer)
             sprintf(answer, "right %lu\n", questions);
         return;
     }
+    if (is_sparse) {
+        long wrong = check_sparse();
+        sprintf(answer, wrong < 0 && pass == 0 ? "right 0\n" : "wrong: page %ld\n", wrong);
+        return;
+    }
     if (is_extending) {
         uint64_t zeros;
         __asm__ volatile("lzcnt %1, %0" : "=r"(zeros) : "r"(1ull << 40) : "cc");
@@ -347,7 +393,13 @@ int main(int count, char **words)
         is_clock = 1;
     else if (!strcmp(kind, "wait"))
         is_waiting = 1;
-    else if (!strcmp(kind, "extend"))
+    else if (!strcmp(kind, "sparse")) {
+        is_sparse = 1;
+        memory = map_sparse(NULL, wide);
+        pages = amount;
+        for (size_t i = 0; i < pages; i++)
+            touch_sparse(i);
+    } else if (!strcmp(kind, "extend"))
         is_extending = 1;
     else if (!strcmp(kind, "vectors")) {
         spinning = keep_vectors(1, spin);
@@ -373,7 +425,7 @@ int main(int count, char **words)
     dup2(null, 1);
     dup2(null, 2);
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock || is_extending || spinning)
+    if (!strcmp(kind, "scatter") || !strcmp(kind, "fill") || !strcmp(kind, "files") || !strcmp(kind, "touch") || brim >= 0 || is_clock || is_sparse || is_extending || spinning)
         while (1)
             serve(listener, -1);
     if (is_waiting)
