@@ -76,6 +76,7 @@ internal static unsafe class Kernel
         Timers.NetworkDue = &Network.Tick;
         SemaphoreSets.Register();
         SharedMemory.Register();
+        PosixQueues.Register();
         ProcIpc.Register();
     }
 

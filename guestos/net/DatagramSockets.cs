@@ -99,7 +99,16 @@ internal static unsafe class DatagramSockets
     }
 
     /// <summary>Takes the datagram that <see cref="Await"/> found.</summary>
-    public static void Drop(Socket* socket) => Network.Stack->DropDatagram(socket->Handle);
+    public static void Drop(Socket* socket)
+    {
+        Network.Stack->DropDatagram(socket->Handle);
+        if (socket->Kind == SocketKind.Datagram)
+            Received++;
+    }
+
+    /// <summary>Datagrams of UDP that programs have received and sent (/proc/net/snmp).</summary>
+    public static ulong Received;
+    public static ulong Sent;
 
     public static long Receive(Socket* socket, ref Transfer to, Sockets.ReceiveFlags flags, out Endpoints from)
     {
@@ -151,6 +160,8 @@ internal static unsafe class DatagramSockets
         if (!from.TryTake(from.Count, out ReadOnlySpan<byte> datagram))
             return Errno.EFAULT;
         int sent = Network.Stack->SendTo(socket->Handle, datagram, address, name.Port, Clock.Monotonic, local);
+        if (sent >= 0 && socket->Kind == SocketKind.Datagram)
+            Sent++;
         return Sockets.ErrnoOf(sent);
     }
 

@@ -33,6 +33,12 @@ public static unsafe class ProcNet
                 text->Add("Num       RefCount Protocol Flags    Type St Inode Path\n"u8);
                 Local(text);
                 break;
+            case ProcNode.NetSockets or ProcNode.NetSockets6:
+                ProcStatistics.Sockets(text, node == ProcNode.NetSockets6);
+                break;
+            case ProcNode.NetSnmp:
+                ProcStatistics.Snmp(text);
+                break;
             case ProcNode.NetArp:
                 text->Add("IP address       HW type     Flags       HW address            Mask     Device\n"u8);
                 break;

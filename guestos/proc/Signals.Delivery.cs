@@ -219,7 +219,7 @@ public static unsafe partial class Signals
         or SystemCall.Connect or SystemCall.Accept or SystemCall.Accept4 or SystemCall.Sendto
         or SystemCall.Recvfrom or SystemCall.Sendmsg or SystemCall.Recvmsg or SystemCall.Sendmmsg
         or SystemCall.Recvmmsg or SystemCall.Clone or SystemCall.Wait4 or SystemCall.Waitid
-        or SystemCall.Futex;
+        or SystemCall.MqTimedsend or SystemCall.MqTimedreceive or SystemCall.Futex;
 
     private static bool PushFrame(
         Thread* thread, TrapFrame* frame, Signal signal, byte* information, in SignalAction action)

@@ -423,7 +423,7 @@ public sealed unsafe class SignalTests
     {
         string[] expected =
         [
-            "Accept", "Accept4", "Clone", "Connect", "Creat", "Fcntl", "Flock", "Futex", "Ioctl", "Open", "Openat", "Openat2", "Pread64", "Preadv", "Preadv2", "Pwrite64",
+            "Accept", "Accept4", "Clone", "Connect", "Creat", "Fcntl", "Flock", "Futex", "Ioctl", "MqTimedreceive", "MqTimedsend", "Open", "Openat", "Openat2", "Pread64", "Preadv", "Preadv2", "Pwrite64",
             "Pwritev", "Pwritev2", "Read", "Readv", "Recvfrom", "Recvmmsg", "Recvmsg", "Sendfile", "Sendmmsg", "Sendmsg", "Sendto", "Splice", "Tee", "Vmsplice",
             "Wait4", "Waitid", "Write", "Writev",
         ];

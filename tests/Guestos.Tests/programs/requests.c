@@ -1,8 +1,10 @@
-/* Requests of asynchronous I/O (io_submit) and what becomes of them. Run on the host and in the guest: both must print the same. */
+/* Requests of asynchronous I/O (io_submit) and what becomes of them, and message queues of POSIX. Run on the host and in the guest: both must print the same. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <mqueue.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -230,13 +233,154 @@ static void waiting(void)
     unlink(name);
 }
 
+/* ---- message queues ---- */
+
+static char queue_name[64];
+
+static void show_attributes(mqd_t queue)
+{
+    struct mq_attr attributes;
+    if (mq_getattr(queue, &attributes) == 0)
+        printf("  flags %lx, at most %ld of %ld, now %ld\n", attributes.mq_flags, attributes.mq_maxmsg, attributes.mq_msgsize, attributes.mq_curmsgs);
+}
+
+static mqd_t open_queue(int flags, long count, long size)
+{
+    struct mq_attr limits = { .mq_maxmsg = count, .mq_msgsize = size };
+    return mq_open(queue_name, flags, 0600, count != 0 ? &limits : NULL);
+}
+
+static long open_raw(const char *name, int flags) { return syscall(SYS_mq_open, name, flags, 0600, NULL); }
+
+static volatile int told, told_value, told_code;
+
+static void notice(int number, siginfo_t *information, void *unused)
+{
+    told_code = information->si_code;
+    told_value = information->si_value.sival_int;
+    told = number;
+}
+
+static void *receive_later(void *queue)
+{
+    char text[16] = "";
+    unsigned priority = 0;
+    long length = mq_receive((mqd_t)(long)queue, text, 16, &priority);
+    printf("later: %ld %.*s %u\n", length, (int)length, text, priority);
+    return NULL;
+}
+
+static void queues(void)
+{
+    char text[32];
+    unsigned priority;
+    struct timespec past = { 1, 0 }, wrong = { 1, -1 }, soon;
+    struct sigevent by_signal = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 77 }, odd = { .sigev_notify = 9 };
+    sprintf(queue_name, "/requests-%d", getpid());
+    ASK(open_queue(O_RDWR, 0, 0));
+    ASK(open_raw("", O_RDWR));
+    ASK(open_raw("a/b", O_RDWR | O_CREAT));
+    ASK(open_raw("..", O_RDWR | O_CREAT));
+    ASK(open_raw((char *)8, O_RDWR));
+    ASK(open_queue(O_CREAT | O_RDWR, -1, 10));
+    ASK(open_queue(O_CREAT | O_RDWR, 3, -1));
+    mqd_t queue = open_queue(O_CREAT | O_RDWR | O_NONBLOCK, 3, 16), only = open_queue(O_RDONLY, 0, 0), writing = open_queue(O_WRONLY, 0, 0);
+    ASK(queue >= 0 && only >= 0 && writing >= 0);
+    ASK(fcntl(queue, F_GETFD));
+    ASK(open_queue(O_CREAT | O_EXCL | O_RDWR, 3, 16));
+    ASK(open_queue(O_CREAT | O_WRONLY | O_RDWR, 3, 16));
+    show_attributes(queue);
+    struct pollfd polled = { .fd = queue, .events = POLLIN | POLLOUT };
+    ASK(poll(&polled, 1, 0) * 100 + polled.revents);
+    ASK(mq_receive(queue, text, 16, &priority));
+    ASK(mq_receive(queue, text, 15, &priority));
+    ASK(mq_send(queue, "low", 3, 1));
+    ASK(mq_send(writing, "high", 4, 9));
+    ASK(mq_send(only, "no", 2, 0));
+    ASK(mq_send(queue, "again", 5, 9));
+    ASK(poll(&polled, 1, 0) * 100 + polled.revents);
+    ASK(mq_send(queue, "more", 4, 0));
+    ASK(mq_timedsend(writing, "more", 4, 0, &past));
+    ASK(mq_timedsend(writing, "more", 4, 0, &wrong));
+    ASK(mq_send(queue, "much too long for it", 20, 0));
+    ASK(mq_send(queue, "x", 1, 32768));
+    ASK(mq_send(99, "x", 1, 0));
+    ASK(mq_send(0, "x", 1, 0));
+    show_attributes(queue);
+    for (int i = 0; i < 3; i++) {
+        long length = mq_receive(only, text, sizeof text, &priority);
+        printf("%ld %.*s %u\n", length, (int)length, text, priority);
+    }
+    ASK(mq_receive(writing, text, sizeof text, NULL));
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_nsec += 10000000, soon.tv_sec += soon.tv_nsec / 1000000000, soon.tv_nsec %= 1000000000;
+    ASK(mq_timedreceive(only, text, sizeof text, NULL, &soon));
+    ASK(mq_send(queue, "", 0, 3));
+    ASK(mq_receive(only, text, sizeof text, &priority));
+    struct mq_attr attributes = { .mq_flags = 0, .mq_maxmsg = 100 }, bad = { .mq_flags = O_APPEND };
+    ASK(mq_setattr(queue, &attributes, NULL));
+    show_attributes(queue);
+    ASK(mq_setattr(queue, &bad, NULL));
+    ASK(mq_getattr(0, &attributes));
+    sigaction(SIGUSR1, &(struct sigaction) { .sa_sigaction = notice, .sa_flags = SA_SIGINFO }, NULL);
+    ASK(mq_notify(queue, &odd));
+    ASK(mq_notify(0, NULL));
+    ASK(mq_notify(queue, NULL));
+    ASK(mq_notify(queue, &by_signal));
+    ASK(mq_notify(only, &by_signal));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        mq_send(queue, "of the child", 12, 5), _exit(0);
+    waitpid(child, NULL, 0);
+    printf("told %d %d %d\n", told == SIGUSR1, told_value, told_code);
+    told = 0;
+    ASK(mq_send(queue, "second", 6, 5));
+    ASK(told);
+    ASK(mq_notify(queue, &by_signal));
+    ASK(mq_send(queue, "third", 5, 5));
+    ASK(told);
+    ASK(mq_notify(queue, NULL));
+    while (mq_receive(queue, text, sizeof text, NULL) > 0 && mq_getattr(queue, &attributes) == 0 && attributes.mq_curmsgs > 0);
+    pthread_t thread;
+    pthread_create(&thread, NULL, receive_later, (void *)(long)only);
+    ASK(mq_send(queue, "sent later", 10, 2));
+    pthread_join(thread, NULL);
+    fflush(stdout);
+    if (getuid() == 0 && (child = fork()) == 0) {
+        setuid(12345);
+        ASK(open_queue(O_RDWR, 0, 0));
+        ASK(syscall(SYS_mq_unlink, queue_name + 1));
+        strcat(queue_name, "-other");
+        ASK(open_queue(O_CREAT | O_RDWR, 11, 16));
+        ASK(open_queue(O_CREAT | O_RDWR, 10, 8193));
+        ASK(open_queue(O_CREAT | O_RDWR, 10, 8192) >= 0);
+        ASK(mq_unlink(queue_name));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    struct stat status;
+    ASK(fstat(queue, &status));
+    printf("%o\n", status.st_mode);
+    ASK(mq_unlink(queue_name));
+    ASK(mq_unlink(queue_name));
+    ASK(mq_send(queue, "nameless", 8, 0));
+    ASK(mq_receive(only, text, sizeof text, NULL));
+    ASK(open_queue(O_RDWR, 0, 0));
+    ASK(mq_close(queue));
+    ASK(mq_close(queue));
+}
+
 int main(void)
 {
+    umask(022);
     mkdir("/tmp", 01777);
     contexts();
     files();
     several();
     waiting();
+    queues();
     puts("all answers given");
     return 0;
 }

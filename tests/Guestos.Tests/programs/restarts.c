@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/openat2.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -109,6 +110,17 @@ static long locking(int command)
 {
     struct flock all = { .l_type = F_WRLCK };
     return fcntl(open(locked, O_RDWR), command, &all);
+}
+
+static long letters_awaited(int from_full)
+{
+    char path[32], letter[16] = "";
+    sprintf(path, "/restarts-%d", getpid());
+    mqd_t letters = mq_open(path, O_CREAT | O_RDWR, 0600, &(struct mq_attr) { .mq_maxmsg = 1, .mq_msgsize = 16 });
+    mq_unlink(path);
+    if (from_full)
+        mq_send(letters, letter, 1, 0);
+    return from_full ? mq_send(letters, letter, 1, 0) : mq_receive(letters, letter, 16, NULL);
 }
 
 static long requests_awaited(void)
@@ -237,6 +249,8 @@ static void descriptors(void)
     SLEEP(creat(fifo, 0600));
     SLEEP(syscall(SYS_openat2, AT_FDCWD, fifo, &(struct open_how) { .flags = O_WRONLY }, sizeof(struct open_how)));
     SLEEP(requests_awaited());
+    SLEEP(letters_awaited(0));
+    SLEEP(letters_awaited(1));
     SLEEP(flock(open(locked, O_RDWR), LOCK_EX));
     SLEEP(locking(F_SETLKW));
     SLEEP(locking(F_OFD_SETLKW));
