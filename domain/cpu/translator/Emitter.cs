@@ -120,11 +120,14 @@ internal sealed unsafe class Emitter
         Int32((int)(value >> 32));
     }
 
-    /// <summary>Overwrites four bytes that have been emitted.</summary>
+    /// <summary>
+    /// Overwrites four bytes that have been emitted, where they are others: a store to code that has just run costs the
+    /// host a hundred cycles and more, and a link that is filled again after another address space is mostly what it was.
+    /// </summary>
     public void Patch(uint address, int value)
     {
         int offset = (int)(address - executable);
-        if ((uint)offset <= (uint)(size - 4))
+        if ((uint)offset <= (uint)(size - 4) && *(int*)(writable + offset) != value)
             *(int*)(writable + offset) = value;
     }
 
