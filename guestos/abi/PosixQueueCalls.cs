@@ -14,7 +14,7 @@ public static unsafe class PosixQueueCalls
         public long MaxCount;
         public long MaxSize;
         public long Count;
-        private fixed long unused[4];
+        public fixed long Free[4];
     }
 
     /// <summary>The begin of struct sigevent.</summary>
