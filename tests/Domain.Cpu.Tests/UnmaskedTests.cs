@@ -172,13 +172,18 @@ public sealed unsafe class UnmaskedTests
         Assert.Equal(0UL, machine.Read(machine.S->Gpr[4]));
     }
 
-    /// <summary>RF ends with the instruction behind IRET; a later interrupt's frame does not have it.</summary>
-    [Fact]
-    public void TheResumeFlagIsForOneInstruction()
+    /// <summary>RF ends with the instruction behind IRET, also where that has been led to often; a later interrupt's frame does not have it.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(60)]
+    public void TheResumeFlagIsForOneInstruction(int times)
     {
         var machine = Machine(a =>
         {
             var there = a.CreateLabel();
+            var again = a.CreateLabel();
+            a.mov(ecx, times);
+            a.Label(ref again);
             a.push(TestMachine.KernelData);
             a.push((int)TestMachine.StackTop);
             a.push(0x10002);
@@ -187,7 +192,8 @@ public sealed unsafe class UnmaskedTests
             a.push(rax);
             a.iretq();
             a.Label(ref there);
-            a.nop();
+            a.dec(ecx);
+            a.jnz(again);
             a.int3();
         });
         Assert.Equal(3, Run(machine).Vector);

@@ -399,8 +399,11 @@ internal static unsafe class SystemOps
             return;
         }
         s->Budget -= op->Count;
-        if (wide && s->Code64 && (s->SystemFlags & Flags.TF) == 0 && !s->InterruptWaits)
-            Jump.Continue(s);
+        if (!wide || !s->Code64 || (s->SystemFlags & Flags.TF) != 0 || s->InterruptWaits)
+            return;
+        // For the instruction behind this one alone, which looks for no breakpoint here.
+        s->SystemFlags &= ~Flags.RF;
+        Jump.Continue(s);
     }
 
     private static void FarDone(CpuState* s, Op* op, bool done)
