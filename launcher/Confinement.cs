@@ -14,16 +14,22 @@ internal static class Confinement
     /// <summary>EPERM, as the number that a filter returns.</summary>
     private const uint NotPermitted = SECCOMP_RET_ERRNO | 1;
 
+    /// <summary>ENOSYS, likewise.</summary>
+    private const uint NoSuchCall = SECCOMP_RET_ERRNO | 38;
+
+    /// <summary>How a monitor may mount the empty file system that becomes its root.</summary>
+    private const uint EmptyRoot = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
     /// <summary>__X32_SYSCALL_BIT (asm/unistd.h): such numbers are calls by another numbering of x86-64.</summary>
     private const uint X32 = 0x4000_0000;
 
     private const uint MappingFlagsAt = Seccomp.ArgumentsAt + 3 * sizeof(ulong);
 
     // Places in the filter.
-    private const int Family = 35;
-    private const int Process = 37;
-    private const int Refusal = 39;
-    private const int Permission = 40;
+    private const int Family = 45;
+    private const int Process = 47;
+    private const int Refusal = 49;
+    private const int Permission = 50;
 
     /// <summary>
     /// Memory that can be mapped a second time (mremap(2) of no bytes), which a translator of code needs once it has
@@ -40,8 +46,12 @@ internal static class Confinement
     /// connection that lingers takes its time. Refuses io_uring, which does both past any filter. Refuses to leave the
     /// session and the process group, by which packetd ends a machine. Refuses memory that the limit of it does not
     /// count: mappings that are shared, but for <see cref="CodeMapping"/>, or grow downwards, files without a name,
-    /// System V's and POSIX's queues and segments, which also outlive their makers, as keys do, programs and tables of
-    /// BPF, and pages that a pipe holds (vmsplice(2): the whole of a huge one for each of its places). Refuses to say
+    /// System V's and POSIX's queues and segments, which also outlive their makers, as keys do (keyctl(2) and
+    /// request_key(2) make some, too, and the latter has the kernel start a program of root's), programs and tables of
+    /// BPF, pages that a pipe holds (vmsplice(2): the whole of a huge one for each of its places), and what waits at a
+    /// socket that accepts nobody (listen(2)). Refuses what the whole host has in common: its huge pages, of which no
+    /// control group of memory counts any, its contexts for asynchronous I/O (io_setup(2)), and others' System V
+    /// queues and semaphores. Refuses to say
     /// where the process's heap lies (PR_SET_MM): brk(2) then unmaps what <see cref="KeepCounted"/> keeps. Refuses to
     /// change modes and owners of files, by which it would get at the limits of its own control group
     /// (<see cref="ControlGroup"/>). False when it cannot, and that has been said.
@@ -78,17 +88,27 @@ internal static class Confinement
             Refuse(25, CallNumber.AddKey),
             Refuse(26, CallNumber.Bpf),
             Refuse(27, CallNumber.OpenTreeAttr),
-            Jump(JumpIfEqual, 28, Family, (uint)CallNumber.Socket),
-            Jump(JumpIfEqual, 29, Family, (uint)CallNumber.SocketPair),
-            Jump(JumpIfEqual, 30, Process, (uint)CallNumber.Prctl),
-            JumpUnlessEqual(31, Permission, (uint)CallNumber.Mmap),
+            Refuse(28, CallNumber.RequestKey),
+            Refuse(29, CallNumber.KeyCtl),
+            Refuse(30, CallNumber.MsgSnd),
+            Refuse(31, CallNumber.MsgRcv),
+            Refuse(32, CallNumber.SemOp),
+            Refuse(33, CallNumber.SemTimedOp),
+            Refuse(34, CallNumber.IoSetup),
+            Refuse(35, CallNumber.Listen),
+            Refuse(36, CallNumber.OpenTree),
+            Refuse(37, CallNumber.MoveMount),
+            Jump(JumpIfEqual, 38, Family, (uint)CallNumber.Socket),
+            Jump(JumpIfEqual, 39, Family, (uint)CallNumber.SocketPair),
+            Jump(JumpIfEqual, 40, Process, (uint)CallNumber.Prctl),
+            JumpUnlessEqual(41, Permission, (uint)CallNumber.Mmap),
             new(LoadWord, MappingFlagsAt),
-            Jump(JumpIfEqual, 33, Permission, CodeMapping),
-            new(JumpIfSet, Refusal - 34 - 1, Permission - 34 - 1, MAP_SHARED | MAP_GROWSDOWN),
+            Jump(JumpIfEqual, 43, Permission, CodeMapping),
+            new(JumpIfSet, Refusal - 44 - 1, Permission - 44 - 1, MAP_SHARED | MAP_GROWSDOWN | MAP_HUGETLB),
             new(LoadWord, Seccomp.ArgumentsAt), // Family: of the sockets
-            new(JumpIfEqual, Permission - 36 - 1, Refusal - 36 - 1, AF_UNIX),
+            new(JumpIfEqual, Permission - 46 - 1, Refusal - 46 - 1, AF_UNIX),
             new(LoadWord, Seccomp.ArgumentsAt), // Process: what is set of it
-            JumpUnlessEqual(38, Permission, PR_SET_MM),
+            JumpUnlessEqual(48, Permission, PR_SET_MM),
             new(Return, NotPermitted),
             new(Return, SECCOMP_RET_ALLOW),
         };
@@ -103,21 +123,29 @@ internal static class Confinement
     }
 
     /// <summary>
-    /// Refuses what would take memory out of its limit's sight by more calls than one. Below 2 GiB, where shared
-    /// memory lies, nothing is unmapped, moved, mapped over, or kept from a child: of what is shared one page that is
-    /// left would hold all. And no file system is mounted that can be written to, since any user is root of namespaces
-    /// of his own, where a file system in memory is his to make. False when it cannot, and that has been said.
+    /// Refuses what needs more than one argument looked at, or more than one call. Below 2 GiB, where shared memory
+    /// lies, nothing is unmapped, moved, mapped over, or kept from a child: of what is shared one page that is left
+    /// would hold all. Any user is root of namespaces of his own; of mounts there it permits <see cref="EmptyRoot"/>
+    /// alone, and that without a word to the file system: none that can be written to, none that is bound (one of
+    /// /proc/self/ns/net keeps a network namespace without a descriptor), and none that a process answers for (FUSE:
+    /// whoever waits for himself there cannot be killed). Refuses children that are packetd's (CLONE_PARENT), which it
+    /// would have to wait for one by one, and listeners of filters, which keep those of threads that have ended. There
+    /// is no clone3(2), whose flags no filter can see; glibc goes on with clone(2). False when it cannot, and that has
+    /// been said.
     /// </summary>
     public static bool KeepCounted()
     {
-        const int Mapped = 11;
-        const int Advised = 13;
-        const int Mounted = 15;
-        const int Moved = 18;
-        const int OldSize = 24;
-        const int First = 28;
-        const int Allowed = 32;
-        const int Refused = 33;
+        const int Mapped = 14;
+        const int Advised = 16;
+        const int Mounted = 18;
+        const int Cloned = 25;
+        const int Filtered = 27;
+        const int Moved = 29;
+        const int OldSize = 35;
+        const int First = 39;
+        const int Allowed = 43;
+        const int Refused = 44;
+        const int Missing = 45;
         // Of an address's upper half: what is not a tag, which the kernel takes off where programs may have such.
         const uint Upper = 0x00FF_FFFF;
         const uint TwoGigabytes = 0x8000_0000;
@@ -133,35 +161,68 @@ internal static class Confinement
             Jump(JumpIfEqual, 7, Advised, (uint)CallNumber.Madvise),
             Jump(JumpIfEqual, 8, Mounted, (uint)CallNumber.Mount),
             Jump(JumpIfEqual, 9, Moved, (uint)CallNumber.Mremap),
+            Jump(JumpIfEqual, 10, Cloned, (uint)CallNumber.Clone),
+            Jump(JumpIfEqual, 11, Filtered, (uint)CallNumber.SecComp),
+            Jump(JumpIfEqual, 12, Missing, (uint)CallNumber.Clone3),
             new(Return, SECCOMP_RET_ALLOW),
             new(LoadWord, Lower(3)), // Mapped: flags
-            new(JumpIfSet, First - 12 - 1, Allowed - 12 - 1, MAP_FIXED),
+            new(JumpIfSet, First - 15 - 1, Allowed - 15 - 1, MAP_FIXED),
             new(LoadWord, Lower(2)), // Advised: the advice
-            new(JumpIfEqual, First - 14 - 1, Allowed - 14 - 1, MADV_DONTFORK),
-            new(LoadWord, Lower(3)), // Mounted: flags
-            Jump(JumpIfEqual, 16, Allowed, MS_REC | MS_PRIVATE),
-            new(JumpIfSet, Allowed - 17 - 1, Refused - 17 - 1, MS_RDONLY),
-            new(LoadWord, Lower(3)), // Moved: flags, and where to
-            new(JumpIfSet, 0, OldSize - 19 - 1, MREMAP_FIXED),
-            new(LoadWord, Lower(4) + sizeof(uint)),
-            Jump(JumpIfSet, 21, OldSize, Upper),
+            new(JumpIfEqual, First - 17 - 1, Allowed - 17 - 1, MADV_DONTFORK),
+            new(LoadWord, Lower(3)), // Mounted: flags, and what is said to the file system
+            Jump(JumpIfEqual, 19, Allowed, MS_REC | MS_PRIVATE),
+            JumpUnlessEqual(20, Refused, EmptyRoot),
             new(LoadWord, Lower(4)),
-            new(JumpIfAtLeast, OldSize - 23 - 1, Refused - 23 - 1, TwoGigabytes),
+            JumpUnlessEqual(22, Refused, 0),
+            new(LoadWord, Lower(4) + sizeof(uint)),
+            new(JumpIfEqual, Allowed - 24 - 1, Refused - 24 - 1, 0),
+            new(LoadWord, Lower(0)), // Cloned: flags
+            new(JumpIfSet, Refused - 26 - 1, Allowed - 26 - 1, CLONE_PARENT),
+            new(LoadWord, Lower(1)), // Filtered: flags
+            new(JumpIfSet, Refused - 28 - 1, Allowed - 28 - 1, SECCOMP_FILTER_FLAG_NEW_LISTENER),
+            new(LoadWord, Lower(3)), // Moved: flags, and where to
+            new(JumpIfSet, 0, OldSize - 30 - 1, MREMAP_FIXED),
+            new(LoadWord, Lower(4) + sizeof(uint)),
+            Jump(JumpIfSet, 32, OldSize, Upper),
+            new(LoadWord, Lower(4)),
+            new(JumpIfAtLeast, OldSize - 34 - 1, Refused - 34 - 1, TwoGigabytes),
             new(LoadWord, Lower(1)), // OldSize: of no bytes is a second address, not a move
-            JumpUnlessEqual(25, First, 0),
+            JumpUnlessEqual(36, First, 0),
             new(LoadWord, Lower(1) + sizeof(uint)),
-            new(JumpIfEqual, Allowed - 27 - 1, First - 27 - 1, 0),
+            new(JumpIfEqual, Allowed - 38 - 1, First - 38 - 1, 0),
             new(LoadWord, Lower(0) + sizeof(uint)), // First: whether the first argument is an address below 2 GiB
-            Jump(JumpIfSet, 29, Allowed, Upper),
+            Jump(JumpIfSet, 40, Allowed, Upper),
             new(LoadWord, Lower(0)),
-            new(JumpIfAtLeast, 0, Refused - 31 - 1, TwoGigabytes),
+            new(JumpIfAtLeast, 0, Refused - 42 - 1, TwoGigabytes),
             new(Return, SECCOMP_RET_ALLOW),
             new(Return, NotPermitted),
+            new(Return, NoSuchCall), // Missing
         };
         int code = Seccomp.Install(filter);
         if (code is < 0 and not EINVAL)
             Failure.Say(Failure.NotStarted, "cannot install a filter of system calls"u8, ""u8, code);
         return code is 0 or EINVAL;
+    }
+
+    /// <summary>
+    /// Keeps the monitor from sockets with abstract names and from processes outside (Landlock since Linux 6.12); an
+    /// older kernel has nothing of the kind. After <see cref="Enter"/>, which sets no_new_privs.
+    /// </summary>
+    public static void KeepInside()
+    {
+        // struct landlock_ruleset_attr: rights to files and to ports, of which none are handled here, and scopes.
+        Span<ulong> attributes = stackalloc ulong[]
+        {
+            0, 0, LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL,
+        };
+        int rules = Syscall.Call(
+            CallNumber.LandlockCreateRuleset,
+            Syscall.AddressOf<ulong>(attributes),
+            attributes.Length * sizeof(ulong));
+        if (rules < 0)
+            return;
+        Syscall.Call(CallNumber.LandlockRestrictSelf, rules);
+        Syscall.Close(rules);
     }
 
     /// <summary>
@@ -184,7 +245,7 @@ internal static class Confinement
             new(LoadWord, Seccomp.ArgumentsAt),
             new(JumpIfSet, 0, Refused - 6 - 1, CLONE_THREAD),
             new(Return, SECCOMP_RET_ALLOW),
-            new(Return, SECCOMP_RET_ERRNO | 38), // ENOSYS
+            new(Return, NoSuchCall),
             new(Return, NotPermitted),
         };
         int code = Seccomp.Install(filter);

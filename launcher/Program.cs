@@ -53,6 +53,7 @@ internal static class Program
             || (token.Prices[(int)Resource.Cpu] != 0 && !Confinement.RefuseChildren())
             || !Output.LeaveTerminal(out int kept))
             return Failure.NotStarted;
+        Confinement.KeepInside();
         // packetd blocks SIGPIPE for itself, and a mask survives execve.
         ulong noSignals = 0;
         Syscall.Call(CallNumber.SigProcMask, SIG_SETMASK, Syscall.AddressOf(ref noSignals), 0, sizeof(ulong));

@@ -92,6 +92,7 @@ internal static class Uapi
     // linux/sched.h, linux/wait.h, linux/close_range.h, linux/time.h
     public const int CLONE_PIDFD = 0x1000;
     public const int CLONE_VFORK = 0x4000;
+    public const int CLONE_PARENT = 0x8000;
     public const int CLONE_THREAD = 0x10000;
     public const int WNOHANG = 1;
     public const int WEXITED = 4;
@@ -109,6 +110,7 @@ internal static class Uapi
     public const uint PR_SET_MM = 35;
     public const int PR_SET_NO_NEW_PRIVS = 38;
     public const int SECCOMP_MODE_FILTER = 2;
+    public const int SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
     public const uint SECCOMP_RET_KILL_PROCESS = 0x8000_0000;
     public const uint SECCOMP_RET_ERRNO = 0x0005_0000;
     public const uint SECCOMP_RET_ALLOW = 0x7FFF_0000;
@@ -121,6 +123,9 @@ internal static class Uapi
 
     // linux/mount.h
     public const uint MS_RDONLY = 1;
+    public const uint MS_NOSUID = 2;
+    public const uint MS_NODEV = 4;
+    public const uint MS_NOEXEC = 8;
     public const uint MS_REC = 0x4000;
     public const uint MS_PRIVATE = 1 << 18;
 
@@ -132,10 +137,15 @@ internal static class Uapi
     public const uint MAP_ANONYMOUS = 0x20;
     public const uint MAP_FIXED = 0x10;
     public const uint MAP_GROWSDOWN = 0x100;
+    public const uint MAP_HUGETLB = 0x4_0000;
     public const uint MREMAP_FIXED = 2;
     public const uint MADV_DONTFORK = 10;
     public const int MFD_ALLOW_SEALING = 2;
     public const int MFD_NOEXEC_SEAL = 8;
+
+    // linux/landlock.h
+    public const ulong LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1;
+    public const ulong LANDLOCK_SCOPE_SIGNAL = 2;
 
     // asm-generic/resource.h
     public const int RLIMIT_CPU = 0;

@@ -151,13 +151,13 @@ internal static unsafe class Lockdown
     private static void EmptyRoot()
     {
         const nuint MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_REC = 0x4000, MS_PRIVATE = 1 << 18;
-        // Read-only from the beginning: the launcher's filter permits no other mount.
+        // Read-only from the beginning, and without options: the launcher's filter permits no other mount.
         const nuint Kind = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
         const int MNT_DETACH = 2;
         string place = "/tmp";
         bool done = Libc.mount("none", "/", null, MS_REC | MS_PRIVATE, null) == 0
-            && (Libc.mount("empty", place, "tmpfs", Kind, "size=4k,nr_inodes=2,mode=0555") == 0
-                || Libc.mount("empty", place = "/proc", "tmpfs", Kind, "size=4k,nr_inodes=2,mode=0555") == 0)
+            && (Libc.mount("empty", place, "tmpfs", Kind, null) == 0
+                || Libc.mount("empty", place = "/proc", "tmpfs", Kind, null) == 0)
             && Libc.chdir(place) == 0;
         if (done)
         {

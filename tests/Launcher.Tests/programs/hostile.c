@@ -175,7 +175,7 @@ static void escape(const char *folder)
     attempts("in namespaces", group, folder);
     // For reading alone, as launcher permits it, and then for writing.
     printf("hostile: mounted %d", mount("none", "/tmp", "cgroup2", 0, 0) < 0 ? errno : 0);
-    printf(" %d", mount("none", "/tmp", "cgroup2", MS_RDONLY, 0) < 0 ? errno : 0);
+    printf(" %d", mount("none", "/tmp", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, 0) < 0 ? errno : 0);
     struct { unsigned long set, clear, propagation, namespace; } attributes = { .clear = 1 }; // MOUNT_ATTR_RDONLY
     printf(" %d\n", syscall(442, AT_FDCWD, "/tmp", 0, &attributes, sizeof attributes) < 0 ? errno : 0); // mount_setattr(2)
     attempts("mounted again", "/tmp", folder);

@@ -26,7 +26,7 @@ internal static unsafe class Program
         SendShortRecord = 9,
         Report = 10,
 
-        /// <summary>Makes a system call: its number and four arguments, 8 bytes each. Its result is the second half of a record.</summary>
+        /// <summary>Makes a system call: its number and five arguments, 8 bytes each. Its result is the second half of a record.</summary>
         Call = 12,
         Fork = 11,
     }
@@ -105,8 +105,8 @@ internal static unsafe class Program
                 Syscall.Invoke(231, -Math.Min((int)Syscall.Invoke(57), 0));
                 break;
             case Order.Call:
-                nint* call = (nint*)rest; // SAFETY: whoever orders sends all five
-                nint* result = stackalloc nint[] { (nint)Order.Call, Syscall.Invoke(call[0], call[1], call[2], call[3], call[4]) };
+                nint* call = (nint*)rest; // SAFETY: whoever orders sends all six
+                nint* result = stackalloc nint[] { (nint)Order.Call, Syscall.Invoke(call[0], call[1], call[2], call[3], call[4], call[5]) };
                 Write(Control, (byte*)result, 16);
                 break;
             case Order.Report:
