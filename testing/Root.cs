@@ -33,6 +33,13 @@ public sealed class NotRootFactAttribute : FactAttribute
     }
 }
 
+/// <summary>What the host's kernel does not do.</summary>
+public static class HostKernel
+{
+    /// <summary>Whether programs can filter their system calls (seccomp(2)), as tests/run has found out.</summary>
+    public static bool TakesFilters => Environment.GetEnvironmentVariable("TESTS_WITHOUT_FILTERS") == null;
+}
+
 internal static class RootReason
 {
     /// <summary>Why such tests do not run here; null when they do.</summary>
