@@ -43,5 +43,6 @@ public static class HostKernel
 internal static class RootReason
 {
     /// <summary>Why such tests do not run here; null when they do.</summary>
-    public static string? Refusal => Environment.IsPrivilegedProcess ? null : "needs root to make network namespaces";
+    public static string? Refusal => !Environment.IsPrivilegedProcess ? "needs root to make network namespaces"
+        : HostKernel.TakesFilters ? null : "the host's kernel takes no filter of system calls";
 }
