@@ -1,4 +1,5 @@
 using System;
+using Iced.Intel;
 using Testing.Processor;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -129,41 +130,19 @@ public sealed unsafe class SystemCallTests
     [Fact]
     public void AnInterruptThatWaitsComesBehindSysret()
     {
-        const ushort Port = 0x300;
-        const int Vector = 0x40;
         var machine = new TestMachine();
-        machine.Bus.MapPorts(Port, 1, new Line(machine));
         machine.S->Star = 8UL << 32 | 0x10UL << 48;
         machine.S->Lstar = Entry;
         machine.S->Fmask = Flags.IF;
-        machine.Gate(Vector, StepHandler);
-        machine.Place(StepHandler, a =>
+        PlaceRaisingCall(machine, a =>
         {
-            a.mov(r15, r12);
-            a.mov(r12d, 1);
-            a.iretq();
-        });
-        // R12: calls until the end, R13: calls left when the interrupt is raised, R14: steps of a call.
-        machine.Place(Entry, a =>
-        {
-            var stop = a.CreateLabel();
-            var work = a.CreateLabel();
+            // R14: steps of a call.
             var step = a.CreateLabel();
-            a.dec(r12);
-            a.je(stop);
-            a.cmp(r12, r13);
-            a.jne(work);
-            a.mov(edx, Port);
-            a.mov(eax, Vector);
-            a.@out(dx, al);
-            a.Label(ref work);
             a.mov(rax, r14);
             a.Label(ref step);
             a.dec(rax);
             a.jne(step);
             a.sysretq();
-            a.Label(ref stop);
-            a.hlt();
         });
         machine.Place(TestMachine.CodeAt, a =>
         {
@@ -191,35 +170,10 @@ public sealed unsafe class SystemCallTests
     [Fact]
     public void AnInterruptThatWaitsComesBehindIret()
     {
-        const ushort Port = 0x300;
-        const int Vector = 0x40, Call = 0x80;
+        const int Call = 0x80;
         var machine = new TestMachine();
-        machine.Bus.MapPorts(Port, 1, new Line(machine));
-        machine.Gate(Vector, StepHandler);
         machine.Gate(Call, Entry, level: 3);
-        machine.Place(StepHandler, a =>
-        {
-            a.mov(r15, r12);
-            a.mov(r12d, 1);
-            a.iretq();
-        });
-        // R12: calls until the end, R13: calls left when the interrupt is raised.
-        machine.Place(Entry, a =>
-        {
-            var stop = a.CreateLabel();
-            var back = a.CreateLabel();
-            a.dec(r12);
-            a.je(stop);
-            a.cmp(r12, r13);
-            a.jne(back);
-            a.mov(edx, Port);
-            a.mov(eax, Vector);
-            a.@out(dx, al);
-            a.Label(ref back);
-            a.iretq();
-            a.Label(ref stop);
-            a.hlt();
-        });
+        PlaceRaisingCall(machine, a => a.iretq());
         machine.Place(TestMachine.CodeAt, a =>
         {
             var loop = a.CreateLabel();
@@ -233,5 +187,39 @@ public sealed unsafe class SystemCallTests
         machine.S->Gpr[13] = 100;
         machine.RunToHalt();
         Assert.Equal(100UL, machine.S->Gpr[15]);
+    }
+
+    /// <summary>
+    /// At Entry, a system call that ends with <paramref name="leave"/>. R12: calls until the last one, which halts; R13: how many are left when it
+    /// raises an interrupt, whose handler notes in R15 how many are left then, and makes the next one the last.
+    /// </summary>
+    private static void PlaceRaisingCall(TestMachine machine, Action<Assembler> leave)
+    {
+        const ushort Port = 0x300;
+        const int Vector = 0x40;
+        machine.Bus.MapPorts(Port, 1, new Line(machine));
+        machine.Gate(Vector, StepHandler);
+        machine.Place(StepHandler, a =>
+        {
+            a.mov(r15, r12);
+            a.mov(r12d, 1);
+            a.iretq();
+        });
+        machine.Place(Entry, a =>
+        {
+            var stop = a.CreateLabel();
+            var work = a.CreateLabel();
+            a.dec(r12);
+            a.je(stop);
+            a.cmp(r12, r13);
+            a.jne(work);
+            a.mov(edx, Port);
+            a.mov(eax, Vector);
+            a.@out(dx, al);
+            a.Label(ref work);
+            leave(a);
+            a.Label(ref stop);
+            a.hlt();
+        });
     }
 }
